@@ -1,0 +1,63 @@
+// Decides when a chunk that was consumed may be used again: epoch-based reclamation (Fraser 2004)
+// with the guest as the reader, plus hold slots for messages that are kept longer than their batch.
+//
+// A worker that takes a batch first writes the reclaim epoch into a ticket, then looks at heads. A
+// chunk that the guest claimed records of is retired, stamped with the current epoch, after its
+// lane's head passed it, and freed when every ticket in use is younger than the stamp and no hold
+// slot names it. A chunk of which every record was evicted never comes here: no batch refers to it,
+// and a reader that is just looking at it will fail to claim. So a batch that is held for long
+// keeps no evicted memory. Tickets and holds are the guest's word: lying costs nothing but the
+// liar's own segment.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include <fairlead/shm/chunk_arena.hpp>
+#include <fairlead/shm/layout/cursor_layout.hpp>
+#include <fairlead/shm/layout/route_layout.hpp>
+
+namespace fairlead::shm {
+
+class ChunkReclaimer {
+ public:
+  ChunkReclaimer(RouteHeader& route, const CursorHeader& cursors, ChunkArena& arena) noexcept
+      : route_(route), cursors_(cursors), arena_(arena) {}
+
+  // Every record in the chunk is behind its lane's head, and no reader starts from inside it.
+  // May throw std::bad_alloc; the chunk is then lost to the segment, nothing else.
+  void retire(std::uint64_t offset, std::uint64_t bytes);
+  // Frees what may be freed; returns the bytes. Costs one pass over tickets and holds if anything
+  // waits.
+  std::uint64_t reclaim() noexcept;
+
+  [[nodiscard]] std::uint64_t retired_bytes() const noexcept { return retired_bytes_; }
+
+ private:
+  struct Retired {
+    std::uint64_t offset;
+    std::uint64_t bytes;
+    std::uint64_t epoch;
+  };
+
+  [[nodiscard]] std::uint64_t oldest_ticket() const noexcept;
+  void read_holds() noexcept;
+  [[nodiscard]] bool held(std::uint64_t chunk) const noexcept;
+  void free(const Retired& chunk) noexcept;
+  std::uint64_t free_or_keep(const Retired& chunk) noexcept;
+
+  RouteHeader& route_;
+  const CursorHeader& cursors_;
+  ChunkArena& arena_;
+  std::deque<Retired> waiting_;                    // for tickets; stamps ascend
+  std::vector<Retired> held_;                      // past all tickets, named by a hold slot
+  std::array<std::uint64_t, kHoldSlots> holds_{};  // chunks that are held, sorted, in this pass
+  std::ptrdiff_t hold_count_ = 0;
+  std::uint64_t epoch_ = 1;
+  std::uint64_t retired_bytes_ = 0;
+};
+
+}  // namespace fairlead::shm

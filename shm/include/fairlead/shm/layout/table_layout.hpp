@@ -1,0 +1,48 @@
+// The route table: one named segment per broker that outlives it. Writer: the broker alone; the
+// dump tool reads it with pread, the next broker of that name adopts it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <fairlead/shm/layout/route_layout.hpp>
+#include <fairlead/shm/layout/segment_header.hpp>
+
+namespace fairlead::shm {
+
+inline constexpr std::size_t kMaximumSegmentNameBytes = 128;
+inline constexpr std::size_t kSocketPathFieldBytes = 108;
+
+enum class TableEntryState : std::uint32_t { free = 0, live = 1, ended = 2 };
+
+struct TableEntry {
+  std::atomic<std::uint32_t> snapshot;  // odd while the entry changes  // sync: table-entry
+  TableEntryState state;
+  std::uint32_t sealed;  // 1: memfd, ask the broker for it; 0: named
+  SegmentKind kind;      // route, outbox
+  std::uint64_t epoch;
+  std::atomic<std::uint64_t> gate;  // sequence from which on the route admits; max = staged (R13)
+  RouteIdentity identity;           // of an outbox: owner, guest and id only
+  FixedText<kMaximumSegmentNameBytes> segment;  // route or receipt; empty when sealed
+  FixedText<kMaximumSegmentNameBytes>
+      companion;  // always empty today: cursors and outboxes are sealed
+  std::uint8_t resume_token[16];
+};
+
+struct TableHeader {
+  SegmentHeader segment;
+  std::atomic<std::uint32_t> snapshot;  // odd while the words below change  // sync: table-header
+  std::uint32_t entry_bytes;
+  std::atomic<std::uint64_t> entries;        // entries ever used; the file holds at least these
+  std::atomic<std::uint64_t> next_sequence;  // as of the last clean stop or reservation
+  std::atomic<std::uint64_t> next_subscription;
+  std::atomic<std::uint64_t> clean_stop;  // 1: the broker ended by itself
+  FixedText<kSocketPathFieldBytes> socket_path;
+};
+
+inline constexpr std::uint64_t kTableEntriesOffset = 4'096;
+static_assert(sizeof(TableHeader) <= kTableEntriesOffset);
+
+}  // namespace fairlead::shm

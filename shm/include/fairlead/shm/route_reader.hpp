@@ -1,0 +1,129 @@
+// The draining side of a route: claims messages in DRR order (R22 to R29) and pins what it claimed.
+// Guest's side; needs the route segment read-only and the cursor segment read-write.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <fairlead/shm/deficit_round_robin.hpp>
+#include <fairlead/shm/layout/cursor_layout.hpp>
+#include <fairlead/shm/layout/route_layout.hpp>
+#include <fairlead/shm/message_view.hpp>
+
+namespace fairlead::shm {
+
+// Thread-safe and process-safe among the workers of one guest: drain() and wait predicates take the
+// drain mutex, releasing does not. Nothing here throws or blocks on the broker.
+class RouteReader {
+ public:
+  using Ticket = std::uint32_t;
+  using Hold = std::uint32_t;
+
+  enum class Outcome {
+    ok,                // at least one message
+    empty,             // nothing there now
+    closed,            // nothing there and the broker closed the route
+    poisoned,          // the broker closed this route because its cursors made no sense
+    too_many_batches,  // kTicketSlots batches are out; release one
+    corrupt,           // the segment breaks its own format
+    no_memory,         // this process has none for the views
+  };
+
+  // Losses of lanes that ended without a further message, since the last drain call (R29).
+  struct EndedLoss {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t last_sequence = 0;
+    LossReason reason = LossReason::none;
+  };
+
+  // Both mappings outlive the reader. `lane_capacity` as told at attach, never read from the
+  // segment. The sizes are those of the mappings; throws nothing, a mapping too small is `corrupt`
+  // at drain.
+  RouteReader(std::span<const std::byte> route, std::span<std::byte> cursors,
+              std::uint32_t lane_capacity) noexcept;
+
+  // Appends to `messages` what the caller's budget allows: at least one if there is any (R25), at
+  // most `most`. On `ok` everything appended stays readable until release(ticket, number appended).
+  // `ended` is filled whatever the outcome. `byte_budget` counts payload and topic bytes.
+  [[nodiscard]] Outcome drain(std::uint64_t byte_budget, std::size_t most,
+                              std::vector<MessageView>& messages, Ticket& ticket,
+                              EndedLoss& ended) noexcept;
+  void release(Ticket ticket, std::uint64_t messages) noexcept;
+
+  // Keeps one message beyond its batch; nothing when all kHoldSlots are taken. The batch must still
+  // be held while this runs.
+  [[nodiscard]] std::optional<Hold> hold(const MessageView& message) noexcept;
+  void release_hold(Hold hold) noexcept;
+
+  // Whether drain() has something to do (messages, or the news that the route ended). The caller
+  // holds the drain mutex.
+  [[nodiscard]] bool ready() noexcept;
+
+  [[nodiscard]] DrainMutex& mutex() noexcept { return cursors_->mutex; }
+  [[nodiscard]] const std::atomic<std::uint32_t>& doorbell() const noexcept {
+    return route_->doorbell;
+  }
+  [[nodiscard]] std::atomic<std::uint32_t>& wait_count() noexcept { return cursors_->wait_count; }
+  [[nodiscard]] std::atomic<std::uint32_t>& arm_count() noexcept { return cursors_->arm_count; }
+  [[nodiscard]] RouteState state() const noexcept {
+    return route_->state.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] Refusal poison_reason() const noexcept {
+    return route_->poison_reason.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] const RouteIdentity& identity() const noexcept { return route_->identity; }
+
+ private:
+  struct Entries {
+    LaneCursor* lanes;
+    RotationEntry& operator[](std::uint32_t lane) const noexcept { return lanes[lane].rotation; }
+  };
+  using Rotation = DeficitRoundRobin<Entries>;
+
+  enum class Visit { next, again, stop, corrupt, no_memory };
+  struct Claim;
+
+  [[nodiscard]] const LaneHead* lane_head(std::uint32_t lane) const noexcept;
+  // A record as it was when looked at, and where.
+  struct Found {
+    RecordHeader record;
+    std::uint64_t offset;
+    [[nodiscard]] std::uint64_t cost() const noexcept {
+      return std::uint64_t{record.payload_bytes} + record.topic_bytes;
+    }
+  };
+  [[nodiscard]] std::optional<Found> record_at(std::uint64_t offset, std::uint32_t lane,
+                                               std::uint64_t count) noexcept;
+  [[nodiscard]] bool readable(std::uint64_t offset, std::uint64_t bytes) noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> locate(const LaneHead& head, const LaneCursor& cursor,
+                                                    std::uint64_t count) const noexcept;
+  [[nodiscard]] Visit visit_lane(Rotation& rotation, std::uint32_t lane, Claim& claim) noexcept;
+  [[nodiscard]] Visit read_records(const LaneHead& head, std::uint32_t lane, std::uint64_t first,
+                                   std::uint64_t tail, std::uint64_t deficit,
+                                   Claim& claim) noexcept;
+  void adopt_generation(LaneCursor& cursor, const LaneHead& head,
+                        std::uint32_t generation) noexcept;
+  void join_activated(Rotation& rotation) noexcept;
+  void join_one(Rotation& rotation, std::uint32_t lane) noexcept;
+  void join_logged(Rotation& rotation, std::uint32_t entry) noexcept;
+  void rebuild(Rotation& rotation, bool from_nothing) noexcept;
+  void report(std::uint32_t lane) noexcept;
+  [[nodiscard]] EndedLoss read_ended_loss() noexcept;
+  [[nodiscard]] std::optional<Ticket> take_ticket() noexcept;
+  void free_slots_of_dead_workers() noexcept;
+  Outcome drain_locked(Claim& claim) noexcept;
+
+  const RouteHeader* route_;
+  const std::byte* base_;
+  std::uint64_t route_bytes_;
+  CursorHeader* cursors_;
+  LaneCursor* lanes_;
+  std::uint32_t capacity_;
+  bool usable_;
+};
+
+}  // namespace fairlead::shm

@@ -1,0 +1,84 @@
+#include <fairlead/shm/chunk_reclaimer.hpp>
+
+#include <algorithm>
+#include <limits>
+
+#include <fairlead/shm/untrusted.hpp>
+
+namespace fairlead::shm {
+
+void ChunkReclaimer::retire(std::uint64_t offset, std::uint64_t bytes) {
+  waiting_.push_back({offset, bytes, epoch_});
+  retired_bytes_ += bytes;
+  ++epoch_;
+  route_.reclaim_epoch.store(epoch_, std::memory_order_release);  // sync: reclaim-epoch
+}
+
+std::uint64_t ChunkReclaimer::oldest_ticket() const noexcept {
+  std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
+  for (const TicketSlot& slot : cursors_.tickets) {
+    const std::uint64_t epoch = load_untrusted(slot.epoch);  // sync: ticket
+    if (epoch != 0) oldest = std::min(oldest, epoch);
+  }
+  return oldest;
+}
+
+// Each word once: a guest may hold hundreds of messages while hundreds of chunks wait.
+void ChunkReclaimer::read_holds() noexcept {
+  hold_count_ = 0;
+  for (const auto& slot : cursors_.holds) {
+    const std::uint64_t chunk = load_untrusted(slot);
+    if (chunk != 0) holds_[static_cast<std::size_t>(hold_count_++)] = chunk;
+  }
+  std::sort(holds_.begin(), holds_.begin() + hold_count_);
+}
+
+bool ChunkReclaimer::held(std::uint64_t chunk) const noexcept {
+  return std::binary_search(holds_.begin(), holds_.begin() + hold_count_, chunk);
+}
+
+std::uint64_t ChunkReclaimer::free_or_keep(const Retired& chunk) noexcept {
+  if (held(chunk.offset)) {
+    try {
+      held_.push_back(chunk);
+    } catch (...) {
+      retired_bytes_ -= chunk.bytes;  // lost to the segment until the route ends
+    }
+    return 0;
+  }
+  free(chunk);
+  return chunk.bytes;
+}
+
+void ChunkReclaimer::free(const Retired& chunk) noexcept {
+  arena_.free(chunk.offset, chunk.bytes);
+  retired_bytes_ -= chunk.bytes;
+}
+
+std::uint64_t ChunkReclaimer::reclaim() noexcept {
+  if (waiting_.empty() && held_.empty()) return 0;
+  // Either this fence is first, and the worker's look at the heads sees what we saw, so it takes
+  // nothing from a retired chunk; or the worker's is, and its ticket is seen here.  // sync: ticket
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::uint64_t freed = 0;
+  const std::uint64_t oldest = oldest_ticket();
+  read_holds();  // after the tickets: a message is kept before its batch is released
+  // Holds that were dropped. At most kHoldSlots chunks stay here: each needs a slot's word.
+  for (std::size_t each = 0; each < held_.size();) {
+    if (held(held_[each].offset)) {
+      ++each;
+      continue;
+    }
+    free(held_[each]);
+    freed += held_[each].bytes;
+    held_[each] = held_.back();
+    held_.pop_back();
+  }
+  while (!waiting_.empty() && waiting_.front().epoch < oldest) {
+    freed += free_or_keep(waiting_.front());
+    waiting_.pop_front();
+  }
+  return freed;
+}
+
+}  // namespace fairlead::shm

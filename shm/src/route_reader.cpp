@@ -1,0 +1,168 @@
+#include <fairlead/shm/route_reader.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <fairlead/shm/untrusted.hpp>
+#include <fairlead/shm/word_copy.hpp>
+
+namespace fairlead::shm {
+
+RouteReader::RouteReader(std::span<const std::byte> route, std::span<std::byte> cursors,
+                         std::uint32_t lane_capacity) noexcept
+    : route_(reinterpret_cast<const RouteHeader*>(route.data())),
+      base_(route.data()),
+      route_bytes_(route.size()),
+      cursors_(reinterpret_cast<CursorHeader*>(cursors.data())),
+      lanes_(reinterpret_cast<LaneCursor*>(cursors.data() + kCursorLanesOffset)),
+      capacity_(lane_capacity),
+      usable_(route.size() >= kRouteArenaOffset && lane_capacity > 0 &&
+              lane_capacity <= kMaximumLanesPerRoute &&
+              cursors.size() >= cursor_segment_bytes(lane_capacity)) {}
+
+// ---- finding things in the segment
+// ---------------------------------------------------------------
+
+bool RouteReader::readable(std::uint64_t offset, std::uint64_t bytes) noexcept {
+  // Beyond the committed bytes there is no file, only SIGBUS.
+  const std::uint64_t limit =
+      std::min(route_bytes_, route_->committed_bytes.load(std::memory_order_relaxed));
+  return fits(offset, bytes, limit);
+}
+
+const LaneHead* RouteReader::lane_head(std::uint32_t lane) const noexcept {
+  if (lane >= capacity_) return nullptr;
+  const std::uint64_t offset =
+      std::uint64_t{route_->lane_pages[lane / kLanesPerPage].load(std::memory_order_acquire)} *
+      kMinimumChunkBytes;
+  if (offset < kRouteArenaOffset || !fits(offset, sizeof(LanePage), route_bytes_)) return nullptr;
+  return &reinterpret_cast<const LanePage*>(base_ + offset)->heads[lane % kLanesPerPage];
+}
+
+// What stands at `offset`, if it is record `count` of the lane. The memory may be given to another
+// lane while we read: then the lane's head has moved, the claim will fail, and whatever was read
+// here is dropped. Until then it only has to be harmless: every offset is checked.
+std::optional<RouteReader::Found> RouteReader::record_at(std::uint64_t offset, std::uint32_t lane,
+                                                         std::uint64_t count) noexcept {
+  if (offset % kRecordAlignment != 0 || !readable(offset, sizeof(JumpRecord))) return std::nullopt;
+  if (const auto jump = load_words<JumpRecord>(base_ + offset); jump.kind == RecordKind::jump)
+    offset = jump.target;
+  if (offset % kRecordAlignment != 0 || !readable(offset, sizeof(RecordHeader)))
+    return std::nullopt;
+  const Found found{load_words<RecordHeader>(base_ + offset), offset};
+  const RecordHeader& record = found.record;
+  if (record.kind != RecordKind::message || record.count != count || record.lane != lane)
+    return std::nullopt;
+  if (record.record_bytes < sizeof(RecordHeader) + found.cost() ||
+      !readable(offset, record.record_bytes))
+    return std::nullopt;
+  if (record.chunk_distance > offset || record.chunk_distance % kRecordAlignment != 0)
+    return std::nullopt;
+  const auto chunk = load_words<ChunkHeader>(base_ + offset - record.chunk_distance);
+  const bool sound = chunk.lane == lane && chunk.principal_bytes <= kMaximumPrincipalBytes &&
+                     sizeof(ChunkHeader) + chunk.principal_bytes <= record.chunk_distance;
+  return sound ? std::optional(found) : std::nullopt;
+}
+
+std::optional<std::uint64_t> RouteReader::locate(const LaneHead& head, const LaneCursor& cursor,
+                                                 std::uint64_t count) const noexcept {
+  // The broker's word first: it is of the lane's present life.  // sync: lane-floor
+  const std::uint64_t floor = head.floors[count % 2].load(std::memory_order_acquire);
+  if (LanePosition::is_for(floor, count)) return LanePosition::offset_of(floor);
+  for (const auto& position : cursor.positions) {
+    const std::uint64_t packed = position.load(std::memory_order_relaxed);
+    if (LanePosition::is_for(packed, count)) return LanePosition::offset_of(packed);
+  }
+  return std::nullopt;
+}
+
+// ---- the rotation
+// --------------------------------------------------------------------------------
+
+void RouteReader::adopt_generation(LaneCursor& cursor, const LaneHead& head,
+                                   std::uint32_t generation) noexcept {
+  if (cursor.generation == generation) return;
+  cursor.generation = generation;
+  cursor.expected_count =
+      static_cast<std::uint32_t>(head.base_count.load(std::memory_order_relaxed));
+  cursor.expected_bytes = head.base_bytes.load(std::memory_order_relaxed);
+  cursor.positions[0].store(0, std::memory_order_relaxed);
+  cursor.positions[1].store(0, std::memory_order_relaxed);
+  cursor.rotation.uncovered_visits = 0;
+}
+
+void RouteReader::join_one(Rotation& rotation, std::uint32_t lane) noexcept {
+  const LaneHead* head = lane_head(lane);
+  if (head == nullptr) return;
+  const std::uint32_t generation = head->generation.load(std::memory_order_acquire);
+  const std::uint32_t joined = rotation.joined_as(lane);
+  if (generation == 0 || joined == generation) return;  // activating twice is harmless
+  if (joined != 0) rotation.leave(lane);  // the slot changed hands: turn and deficit are gone
+  adopt_generation(lanes_[lane], *head, generation);
+  rotation.join(lane, generation);
+}
+
+// The entry may be old: a lane that is empty again is left alone (whoever fills it activates it
+// again), and a slot that changed hands joins where its new owner's own entry stands (R27).
+void RouteReader::join_logged(Rotation& rotation, std::uint32_t entry) noexcept {
+  const std::uint32_t lane = ActivationEntry::lane_of(entry);
+  const LaneHead* head = lane_head(lane);
+  if (head == nullptr) return;
+  if (!ActivationEntry::is_of(entry, head->generation.load(std::memory_order_acquire))) return;
+  const std::uint64_t tail = head->tail.load(std::memory_order_acquire);  // sync: lane-tail
+  if (tail != lanes_[lane].head.load(std::memory_order_acquire)) join_one(rotation, lane);
+}
+
+void RouteReader::join_activated(Rotation& rotation) noexcept {
+  const std::uint64_t written =
+      route_->activations.load(std::memory_order_acquire);  // sync: activation-log
+  std::uint64_t& seen = cursors_->activations_seen;
+  if (written == seen) return;
+  if (written - seen > kActivationLogEntries) {
+    rebuild(rotation, false);
+    return;
+  }
+  const std::uint64_t oldest_read = seen;
+  while (seen != written) {
+    join_logged(rotation, route_->activation_log[seen % kActivationLogEntries].load(
+                              std::memory_order_relaxed));
+    ++seen;
+  }
+  // Entries that were overwritten while we read them belong to lanes that the log no longer tells
+  // of.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (route_->activations.load(std::memory_order_relaxed) - oldest_read > kActivationLogEntries)
+    rebuild(rotation, false);
+}
+
+// Joins every lane that has messages, in the order in which they became active: after the
+// activation log was lapped, or after a worker died in the middle of a change (`from_nothing`).
+void RouteReader::rebuild(Rotation& rotation, bool from_nothing) noexcept {
+  if (from_nothing) {
+    rotation.reset();
+    for (std::uint32_t lane = 0; lane < capacity_; ++lane) {
+      if (lanes_[lane].rotation.joined != 0) lanes_[lane].rotation = RotationEntry{};
+    }
+  }
+  cursors_->activations_seen =
+      route_->activations.load(std::memory_order_acquire);  // sync: activation-log
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> found;
+  try {
+    for (std::uint32_t lane = 0; lane < capacity_; ++lane) {
+      const LaneHead* head = lane_head(lane);
+      if (head == nullptr) {  // nor is there one of its page's other lanes
+        lane |= kLanesPerPage - 1;
+        continue;
+      }
+      if (head->tail.load(std::memory_order_acquire) !=
+          lanes_[lane].head.load(std::memory_order_acquire))
+        found.emplace_back(head->activation.load(std::memory_order_relaxed), lane);
+    }
+    std::sort(found.begin(), found.end());
+  } catch (...) {
+    // Out of memory: what was found joins, the rest with the next activation.
+  }
+  for (const auto& [activation, lane] : found) join_one(rotation, lane);
+}
+
+}  // namespace fairlead::shm

@@ -1,0 +1,337 @@
+// Claiming messages: the scheduler's walk over the lanes, and what pins the memory of a batch.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+#include <fairlead/shm/route_reader.hpp>
+#include <fairlead/shm/snapshot_guard.hpp>
+
+namespace fairlead::shm {
+namespace {
+
+// Looks in which the broker was faster each time: in each it evicted a message. As each next look
+// is shorter, down to one record, an honest lane never needs so many.
+constexpr std::uint32_t kMostRetries = kMaximumLaneMessages;
+
+}  // namespace
+
+// What one drain call is filling.
+struct RouteReader::Claim {
+  std::uint64_t byte_budget;
+  std::size_t most;
+  std::vector<MessageView>& messages;
+  std::size_t first;        // index of this call's first message
+  std::uint64_t bytes = 0;  // claimed so far
+
+  // Most messages in one claim: halved when the broker evicts faster than we read, or a lane that
+  // is long and flooded could never be claimed from.
+  std::uint64_t most_at_once = std::numeric_limits<std::uint64_t>::max();
+
+  // Of the lane that is being looked at, not claimed yet.
+  std::uint64_t lane_messages = 0;
+  std::uint64_t lane_bytes = 0;
+  std::uint64_t next_offset = 0;      // where the record behind them is, or a jump to it
+  std::uint64_t next_lane_bytes = 0;  // lane_bytes that it will show
+  bool uncovered = false;             // the deficit does not cover the next record
+  bool full = false;                  // the caller's budget or count is reached
+
+  [[nodiscard]] std::size_t taken() const noexcept { return messages.size() - first; }
+  void drop_lane() noexcept {
+    messages.erase(messages.end() - static_cast<std::ptrdiff_t>(lane_messages), messages.end());
+    most_at_once = std::max<std::uint64_t>(lane_messages / 2, 1);
+    lane_messages = lane_bytes = 0;
+  }
+  void keep_lane() noexcept {
+    bytes += lane_bytes;
+    lane_messages = lane_bytes = 0;
+    if (most_at_once <= kMaximumLaneMessages) most_at_once *= 2;
+  }
+};
+
+// ---- one lane -----------------------------------------------------------------------------------
+
+RouteReader::Visit RouteReader::read_records(const LaneHead& head, std::uint32_t lane,
+                                             std::uint64_t first, std::uint64_t tail,
+                                             std::uint64_t deficit, Claim& claim) noexcept {
+  const LaneCursor& cursor = lanes_[lane];
+  claim.lane_messages = claim.lane_bytes = 0;
+  claim.uncovered = claim.full = false;
+  const auto start = locate(head, cursor, first);
+  if (!start) return Visit::corrupt;  // unless the head has moved since
+  std::uint64_t offset = *start;
+  for (std::uint64_t count = first; count != tail && claim.lane_messages < claim.most_at_once;
+       ++count) {
+    const auto found = record_at(offset, lane, count);
+    if (!found) return Visit::corrupt;
+    const RecordHeader& record = found->record;
+    const std::uint64_t cost = found->cost();
+    claim.uncovered = claim.lane_bytes + cost > deficit;
+    if (claim.uncovered) break;
+    claim.full = claim.taken() == claim.most ||
+                 (claim.taken() > 0 && claim.bytes + claim.lane_bytes + cost > claim.byte_budget);
+    if (claim.full) break;
+    std::uint64_t lost_messages = 0;
+    std::uint64_t lost_bytes = 0;
+    if (count == first) {  // R29: what is missing between the last record taken and this one
+      lost_messages = static_cast<std::uint32_t>(count) - cursor.expected_count;
+      lost_bytes = record.lane_bytes - cursor.expected_bytes;
+    }
+    try {
+      const std::byte* where = base_ + found->offset;
+      claim.messages.emplace_back(
+          *reinterpret_cast<const RecordHeader*>(where),
+          *reinterpret_cast<const ChunkHeader*>(where - record.chunk_distance), lost_messages,
+          lost_bytes);
+    } catch (...) {
+      claim.full = true;
+      if (claim.taken() == 0) return Visit::no_memory;
+      break;
+    }
+    ++claim.lane_messages;
+    claim.lane_bytes += cost;
+    claim.next_lane_bytes = record.lane_bytes + cost;
+    offset = found->offset + record.record_bytes;
+  }
+  claim.next_offset = offset;
+  return Visit::next;
+}
+
+RouteReader::Visit RouteReader::visit_lane(Rotation& rotation, std::uint32_t lane,
+                                           Claim& claim) noexcept {
+  const LaneHead* words = lane_head(lane);
+  if (words == nullptr) {  // the page is gone: so is the lane
+    rotation.leave(lane);
+    return Visit::next;
+  }
+  LaneCursor& cursor = lanes_[lane];
+  const std::uint64_t head = cursor.head.load(std::memory_order_acquire);  // sync: lane-head
+  const std::uint64_t tail = words->tail.load(std::memory_order_acquire);  // sync: lane-tail
+  // After the tail: a tail of the slot's next life shows that life's generation.
+  const std::uint32_t generation = words->generation.load(std::memory_order_acquire);
+  if (head == tail || generation != rotation.joined_as(lane)) {
+    rotation.leave(lane);  // emptied by eviction, or another principal's by now, who is in the log
+    return Visit::next;
+  }
+  if (tail - head > kMaximumLaneMessages) return Visit::corrupt;
+  const Visit read = read_records(*words, lane, head, tail, rotation.deficit(lane), claim);
+  if (read != Visit::next) {
+    claim.drop_lane();
+    // Evicted under our eyes? Whoever read memory of a later use sees the head that moved before.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const bool moved = cursor.head.load(std::memory_order_acquire) != head;
+    return moved ? Visit::again : read;
+  }
+  if (claim.lane_messages > 0) {
+    // The new place is written before the head moves and the old one stays: whoever comes after a
+    // worker that died in between finds one that fits the head.
+    auto& spare = cursor.positions[LanePosition::is_for(
+        cursor.positions[0].load(std::memory_order_relaxed), head)];
+    const std::uint64_t next = head + claim.lane_messages;
+    spare.store(LanePosition::pack(next, claim.next_offset), std::memory_order_relaxed);
+    std::uint64_t expected = head;
+    if (!cursor.head.compare_exchange_strong(expected, next,
+                                             std::memory_order_seq_cst)) {  // sync: lane-head
+      claim.drop_lane();
+      return Visit::again;
+    }
+    cursor.expected_count = static_cast<std::uint32_t>(next);
+    cursor.expected_bytes = claim.next_lane_bytes;
+    rotation.charge(lane, claim.lane_bytes);
+    claim.keep_lane();
+    report(lane);
+    // Either we see a message that is just being appended, or its writer sees that the lane was
+    // empty and activates it again.  // sync: lane-tail
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (words->tail.load(std::memory_order_acquire) == next) {
+      rotation.leave(lane);
+      return Visit::next;
+    }
+  }
+  if (claim.full) return Visit::stop;  // the lane keeps turn and deficit (R25)
+  if (claim.uncovered && rotation.pass(lane))
+    cursors_->uncovered_visits.fetch_add(1, std::memory_order_relaxed);
+  return Visit::next;
+}
+
+void RouteReader::report(std::uint32_t lane) noexcept {
+  const std::uint64_t reports = cursors_->reports.load(std::memory_order_relaxed);
+  cursors_->report_log[reports % kDrainReportEntries].store(lane, std::memory_order_relaxed);
+  cursors_->reports.store(reports + 1, std::memory_order_release);  // sync: drain-report
+}
+
+// ---- one call -----------------------------------------------------------------------------------
+
+RouteReader::Outcome RouteReader::drain_locked(Claim& claim) noexcept {
+  Rotation rotation(cursors_->rotation, Entries{lanes_}, capacity_);
+  if (cursors_->mutex.needs_repair()) {
+    free_slots_of_dead_workers();
+    rebuild(rotation, true);
+    cursors_->mutex.mark_repaired();
+  }
+  join_activated(rotation);
+  std::uint32_t retries = 0;
+  while (claim.taken() < claim.most) {
+    const auto lane = rotation.visit(claim.byte_budget);
+    if (!lane) break;
+    const Visit visit = visit_lane(rotation, *lane, claim);
+    if (visit == Visit::stop) break;
+    if (visit == Visit::again) {
+      if (++retries > kMostRetries) return claim.taken() > 0 ? Outcome::ok : Outcome::corrupt;
+      continue;
+    }
+    retries = 0;
+    if (visit == Visit::next) continue;
+    if (claim.taken() > 0)
+      break;  // what was claimed is good; the next call meets the trouble again
+    return visit == Visit::no_memory ? Outcome::no_memory : Outcome::corrupt;
+  }
+  if (rotation.was_broken())
+    rebuild(rotation, true);  // some worker scribbled; the next call goes on
+  if (claim.taken() > 0) return Outcome::ok;
+  switch (state()) {
+    case RouteState::open:
+      return Outcome::empty;
+    case RouteState::closed:
+      return Outcome::closed;
+    case RouteState::poisoned:
+      return Outcome::poisoned;
+    case RouteState::none:
+      break;
+  }
+  return Outcome::corrupt;
+}
+
+RouteReader::Outcome RouteReader::drain(std::uint64_t byte_budget, std::size_t most,
+                                        std::vector<MessageView>& messages, Ticket& ticket,
+                                        EndedLoss& ended) noexcept {
+  ended = {};
+  if (!usable_) return Outcome::corrupt;
+  DrainMutex& mutex = cursors_->mutex;
+  const LockOutcome locked = mutex.lock_reporting();
+  if (locked == LockOutcome::failed || locked == LockOutcome::busy) return Outcome::corrupt;
+  Outcome outcome = Outcome::too_many_batches;
+  if (const auto taken = take_ticket()) {
+    ticket = *taken;
+    Claim claim{
+        .byte_budget = byte_budget, .most = most, .messages = messages, .first = messages.size()};
+    outcome = drain_locked(claim);
+    if (outcome == Outcome::ok) {
+      cursors_->messages_held.fetch_add(claim.taken(), std::memory_order_relaxed);
+    } else {
+      release(ticket, 0);
+    }
+    ended = read_ended_loss();
+    cursors_->draining.store(0, std::memory_order_release);  // sync: ticket
+  }
+  mutex.unlock();
+  return outcome;
+}
+
+RouteReader::EndedLoss RouteReader::read_ended_loss() noexcept {
+  const AggregateLoss& loss = route_->loss;
+  if (loss.messages.load(std::memory_order_relaxed) == cursors_->reported_loss_messages) return {};
+  EndedLoss seen;
+  // On failure the writer is busy right now: the next call reports.
+  const bool whole = read_snapshot(route_->snapshot, 1'000, [&] {  // sync: route-snapshot
+    seen = {loss.messages.load(std::memory_order_relaxed),
+            loss.bytes.load(std::memory_order_relaxed),
+            loss.last_sequence.load(std::memory_order_relaxed),
+            loss.reason.load(std::memory_order_relaxed)};
+  });
+  if (!whole) return {};
+  EndedLoss news = seen;
+  news.messages -= cursors_->reported_loss_messages;
+  news.bytes -= cursors_->reported_loss_bytes;
+  cursors_->reported_loss_messages = seen.messages;
+  cursors_->reported_loss_bytes = seen.bytes;
+  return news;
+}
+
+bool RouteReader::ready() noexcept {
+  return !usable_ || cursors_->mutex.needs_repair() || cursors_->rotation.active > 0 ||
+         route_->activations.load(std::memory_order_acquire) !=
+             cursors_->activations_seen ||  // sync: activation-log
+         route_->loss.messages.load(std::memory_order_relaxed) !=
+             cursors_->reported_loss_messages ||
+         state() != RouteState::open;
+}
+
+// ---- tickets and holds --------------------------------------------------------------------------
+
+std::optional<RouteReader::Ticket> RouteReader::take_ticket() noexcept {
+  for (int pass = 0; pass < 2; ++pass) {
+    for (Ticket slot = 0; slot < kTicketSlots; ++slot) {
+      // Acquire: what the worker that had the slot before us read is read before the broker sees
+      // our epoch in it and concludes that that batch is over.  // sync: ticket
+      if (cursors_->tickets[slot].epoch.load(std::memory_order_acquire) != 0) continue;
+      cursors_->ticket_owners[slot].store(static_cast<std::uint32_t>(::getpid()),
+                                          std::memory_order_relaxed);
+      const std::uint64_t epoch = std::max<std::uint64_t>(
+          route_->reclaim_epoch.load(std::memory_order_acquire), 1);  // sync: reclaim-epoch
+      cursors_->tickets[slot].epoch.store(epoch, std::memory_order_release);
+      cursors_->draining.store(1, std::memory_order_release);
+      // Both before any look at a head: see ChunkReclaimer::reclaim, RouteWriter::trim.  // sync:
+      // ticket
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      return slot;
+    }
+    free_slots_of_dead_workers();
+  }
+  return std::nullopt;
+}
+
+void RouteReader::release(Ticket ticket, std::uint64_t messages) noexcept {
+  if (ticket >= kTicketSlots) return;
+  cursors_->messages_held.fetch_sub(messages, std::memory_order_relaxed);
+  cursors_->tickets[ticket].epoch.store(0, std::memory_order_release);  // sync: ticket
+}
+
+std::optional<RouteReader::Hold> RouteReader::hold(const MessageView& message) noexcept {
+  const auto chunk =
+      static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(&message.chunk()) - base_);
+  for (int pass = 0; pass < 2; ++pass) {
+    for (Hold slot = 0; slot < kHoldSlots; ++slot) {
+      std::uint64_t free = 0;
+      if (cursors_->holds[slot].load(std::memory_order_relaxed) != 0) continue;
+      if (!cursors_->holds[slot].compare_exchange_strong(free, chunk, std::memory_order_acq_rel))
+        continue;
+      cursors_->hold_owners[slot].store(static_cast<std::uint32_t>(::getpid()),
+                                        std::memory_order_relaxed);
+      cursors_->messages_held.fetch_add(1, std::memory_order_relaxed);
+      return slot;
+    }
+    free_slots_of_dead_workers();
+  }
+  return std::nullopt;
+}
+
+void RouteReader::release_hold(Hold hold) noexcept {
+  if (hold >= kHoldSlots) return;
+  cursors_->hold_owners[hold].store(0, std::memory_order_relaxed);
+  cursors_->messages_held.fetch_sub(1, std::memory_order_relaxed);
+  cursors_->holds[hold].store(0, std::memory_order_release);
+}
+
+// A worker that died with a batch or a kept message must not pin memory for ever (R28). Its count
+// in messages_held stays: that figure is for people.
+void RouteReader::free_slots_of_dead_workers() noexcept {
+  const auto dead = [](const std::atomic<std::uint32_t>& owner) {
+    const auto process = static_cast<pid_t>(owner.load(std::memory_order_relaxed));
+    return process > 0 && ::kill(process, 0) != 0 && errno == ESRCH;
+  };
+  for (Ticket slot = 0; slot < kTicketSlots; ++slot) {
+    if (cursors_->tickets[slot].epoch.load(std::memory_order_relaxed) != 0 &&
+        dead(cursors_->ticket_owners[slot]))
+      cursors_->tickets[slot].epoch.store(0, std::memory_order_release);
+  }
+  for (Hold slot = 0; slot < kHoldSlots; ++slot) {
+    if (cursors_->holds[slot].load(std::memory_order_relaxed) != 0 &&
+        dead(cursors_->hold_owners[slot]))
+      cursors_->holds[slot].store(0, std::memory_order_release);
+  }
+}
+
+}  // namespace fairlead::shm

@@ -1,0 +1,377 @@
+#include <fairlead/shm/route_writer.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include <fairlead/shm/word_copy.hpp>
+
+#include "route_writer_detail.hpp"
+
+namespace fairlead::shm {
+
+using detail::align_up;
+using detail::record_size;
+using detail::show;
+
+namespace {
+
+// Entries of the private index that a lane without an owner keeps: a burst must not stay in memory.
+constexpr std::size_t kPlacesKept = 64;
+
+std::uint64_t arena_capacity(const RouteIdentity& identity) noexcept {
+  const std::uint64_t cap = std::max<std::uint64_t>(identity.cap_bytes, kSuperblockBytes);
+  return cap / kSuperblockBytes * kSuperblockBytes;
+}
+
+}  // namespace
+
+RouteWriter::RouteWriter(GrowableMemory& segment, std::byte* cursors)
+    : memory_(segment),
+      base_(segment.data()),
+      route_(*reinterpret_cast<RouteHeader*>(segment.data())),
+      cursors_(*reinterpret_cast<CursorHeader*>(cursors)),
+      lane_cursors_(reinterpret_cast<LaneCursor*>(cursors + kCursorLanesOffset)),
+      capacity_(route_.identity.lane_capacity),
+      arena_(segment, route_.identity.arena_offset, arena_capacity(route_.identity)),
+      reclaimer_(route_, cursors_, arena_) {
+  pages_.reserve(capacity_ / kLanesPerPage);
+}
+
+LaneHead& RouteWriter::lane_head(Lane lane) noexcept {
+  return pages_[lane / kLanesPerPage].words->heads[lane % kLanesPerPage];
+}
+
+LaneStatistics& RouteWriter::lane_statistics(Lane lane) noexcept {
+  return pages_[lane / kLanesPerPage].words->statistics[lane % kLanesPerPage];
+}
+
+// ---- lanes --------------------------------------------------------------------------------------
+
+bool RouteWriter::ensure_page(Lane lane) {
+  const std::size_t number = lane / kLanesPerPage;
+  if (number < pages_.size() && pages_[number].words != nullptr) return true;
+  if (number >= pages_.size()) pages_.resize(number + 1);
+  const auto offset = arena_.allocate(sizeof(LanePage));
+  if (!offset) return false;
+  std::memset(at(*offset), 0, sizeof(LanePage));
+  pages_[number] = {reinterpret_cast<LanePage*>(at(*offset)), *offset, 0};
+  const SnapshotGuard guard(route_.snapshot);
+  // Slots that were used before the page was freed go on where they stopped.
+  const auto first = static_cast<Lane>(number * kLanesPerPage);
+  for (Lane each = first; each < first + kLanesPerPage && each < lanes_.size(); ++each) {
+    show(lane_head(each).tail, lanes_[each].tail);
+    show(lane_head(each).generation, lanes_[each].generation);
+  }
+  show(route_.committed_bytes, arena_.committed_bytes());
+  route_.lane_pages[number].store(static_cast<std::uint32_t>(*offset / kMinimumChunkBytes),
+                                  std::memory_order_release);
+  return true;
+}
+
+// Pages lie anywhere in the segment and would keep large messages out of it for ever. The first one
+// stays: a route with few principals opens and closes lanes all the time.
+void RouteWriter::free_idle_pages() {
+  for (std::size_t number = 1; number < pages_.size(); ++number) {
+    Page& page = pages_[number];
+    if (page.words == nullptr || page.open_lanes != 0) continue;
+    {
+      const SnapshotGuard guard(route_.snapshot);
+      // For a reader that stands here: none of its lanes lives.
+      for (LaneHead& head : page.words->heads) head.generation.store(0, std::memory_order_release);
+      route_.lane_pages[number].store(0, std::memory_order_release);
+    }
+    page.words = nullptr;
+    reclaimer_.retire(page.offset, sizeof(LanePage));
+  }
+}
+
+void RouteWriter::reclaim() {
+  free_idle_pages();
+  reclaimer_.reclaim();
+}
+
+std::optional<Lane> RouteWriter::open_lane(std::string_view principal) {
+  Lane lane = 0;
+  if (!free_lanes_.empty()) {
+    lane = free_lanes_.back();
+    if (!ensure_page(lane)) return std::nullopt;
+    free_lanes_.pop_back();
+  } else {
+    lane = static_cast<Lane>(lanes_.size());
+    if (lane >= capacity_ || !ensure_page(lane)) return std::nullopt;
+    lanes_.emplace_back();
+  }
+  LaneState& state = lanes_[lane];
+  state.principal.assign(principal);
+  state.in_use = true;
+  state.next_chunk_bytes = kMinimumChunkBytes;
+  state.lost_from = state.lost_to = state.tail;
+  state.lost_bytes = 0;
+  if (++state.generation == 0) state.generation = 1;  // 0 means never used
+  ++pages_[lane / kLanesPerPage].open_lanes;
+  ++open_lanes_;
+  totals_.lanes_high = std::max<std::uint64_t>(totals_.lanes_high, open_lanes_);
+
+  const SnapshotGuard guard(route_.snapshot);
+  LaneHead& head = lane_head(lane);
+  show(head.base_count, state.tail);
+  show(head.base_bytes, state.bytes);
+  show(head.in_use, 1);
+  head.generation.store(state.generation, std::memory_order_release);
+  LaneStatistics& statistics = lane_statistics(lane);
+  show(statistics.validated_head, state.head);
+  show(statistics.evicted, 0);
+  show(statistics.queued_bytes, 0);
+  show(statistics.queued_bytes_high_water, 0);
+  show(statistics.queued_high_water, 0);
+  show(statistics.uncovered_visits, 0);
+  show(statistics.refused, 0);
+  show(statistics.chunk, 0);
+  show(route_.counters.active_lanes, open_lanes_);
+  show(route_.counters.active_lanes_high_water, totals_.lanes_high);
+  return lane;
+}
+
+RouteWriter::Loss RouteWriter::close_lane(Lane lane) {
+  LaneState& state = lanes_[lane];
+  Loss loss;
+  if (state.lost_to == state.tail && state.lost_from != state.lost_to)
+    loss = {state.lost_to - state.lost_from, state.lost_bytes, state.lost_sequence};
+  for (std::size_t each = 0; each < state.chunks.size(); ++each) retire(state.chunks[each]);
+  state.chunks.clear();
+  state.places.clear(kPlacesKept);
+  state.write_offset = state.write_end = 0;
+  state.in_use = false;
+  state.principal.clear();
+  --pages_[lane / kLanesPerPage].open_lanes;
+  --open_lanes_;
+  free_lanes_.push_back(lane);
+
+  const SnapshotGuard guard(route_.snapshot);
+  totals_.uncovered += lane_statistics(lane).uncovered_visits.load(std::memory_order_relaxed);
+  show(route_.counters.uncovered_visits, totals_.uncovered);
+  show(lane_head(lane).in_use, 0);
+  show(route_.counters.active_lanes, open_lanes_);
+  publish_arena_counters();
+  return loss;
+}
+
+// ---- chunks ------------------------------------------------------------------------------------
+
+std::uint64_t RouteWriter::first_record(std::string_view principal) noexcept {
+  return align_up(sizeof(ChunkHeader) + principal.size(), kRecordAlignment);
+}
+
+void RouteWriter::write_chunk_header(std::uint64_t offset, std::uint64_t bytes, Lane lane,
+                                     std::uint32_t generation, std::string_view principal) {
+  const ChunkHeader header{.chunk_bytes = static_cast<std::uint32_t>(bytes),
+                           .generation = generation,
+                           .lane = static_cast<std::uint16_t>(lane),
+                           .principal_bytes = static_cast<std::uint16_t>(principal.size()),
+                           .first_record = static_cast<std::uint32_t>(first_record(principal))};
+  store_words(at(offset), header);
+  std::memcpy(at(offset) + sizeof header, principal.data(), principal.size());
+}
+
+void RouteWriter::link(LaneState& state, Lane lane, std::uint64_t target) {
+  if (state.chunks.empty()) {
+    // First place of this generation.  // sync: lane-floor
+    lane_head(lane).floors[state.tail % 2].store(LanePosition::pack(state.tail, target),
+                                                 std::memory_order_release);
+    return;
+  }
+  state.chunks.back().end_count = state.tail;
+  const JumpRecord jump{.record_bytes = sizeof(JumpRecord),
+                        .kind = RecordKind::jump,
+                        .reserved = 0,
+                        .lane = static_cast<std::uint16_t>(lane),
+                        .target = target};
+  store_words(at(state.write_offset), jump);
+}
+
+void RouteWriter::start_chunk(LaneState& state, Lane lane, std::uint64_t offset,
+                              std::uint64_t bytes) {
+  const std::uint64_t record = offset + first_record(state.principal);
+  link(state, lane, record);
+  state.chunks.put({offset, bytes, state.tail, state.tail, false});
+  state.write_offset = record;
+  state.write_end = offset + bytes - sizeof(JumpRecord);
+  show(lane_statistics(lane).chunk, offset);
+}
+
+bool RouteWriter::add_chunk(LaneState& state, Lane lane, std::uint64_t record_bytes) {
+  reclaimer_.reclaim();
+  const std::uint64_t needed = first_record(state.principal) + record_bytes + sizeof(JumpRecord);
+  // Chunks grow with their lane, as long as half-filled ones of all lanes stay below 1/8 of the
+  // cap.
+  const std::uint64_t share = std::bit_floor(arena_.capacity_bytes() / 8 / open_lanes_);
+  std::uint64_t bytes =
+      ChunkArena::block_bytes(std::max(needed, std::min(state.next_chunk_bytes, share)));
+  auto offset = arena_.allocate(bytes);
+  if (!offset && bytes > ChunkArena::block_bytes(needed)) {
+    bytes = ChunkArena::block_bytes(needed);
+    offset = arena_.allocate(bytes);
+  }
+  if (!offset) return false;
+  show(route_.committed_bytes, arena_.committed_bytes());
+  state.next_chunk_bytes = std::min<std::uint64_t>(state.next_chunk_bytes * 2, kSuperblockBytes);
+  write_chunk_header(*offset, bytes, lane, state.generation, state.principal);
+  start_chunk(state, lane, *offset, bytes);
+  return true;
+}
+
+void RouteWriter::retire(const Chunk& chunk) {
+  if (chunk.claimed) {
+    reclaimer_.retire(chunk.offset, chunk.bytes);
+  } else {
+    arena_.free(chunk.offset, chunk.bytes);
+  }
+}
+
+void RouteWriter::retire_passed(LaneState& state) {
+  // Strictly behind the head: a reader that stands at a chunk's end still needs its jump.
+  while (state.chunks.size() > 1 && state.chunks.front().end_count < state.head) {
+    retire(state.chunks.front());
+    state.chunks.pop_front();
+  }
+}
+
+// ---- appending ---------------------------------------------------------------------------------
+
+bool RouteWriter::needs_chunk(Lane lane, std::uint64_t payload_bytes,
+                              std::uint64_t topic_bytes) const noexcept {
+  const LaneState& state = lanes_[lane];
+  return state.chunks.empty() ||
+         state.write_offset + record_size(payload_bytes, topic_bytes) > state.write_end;
+}
+
+bool RouteWriter::fits_alone(Lane lane, std::uint64_t payload_bytes,
+                             std::uint64_t topic_bytes) const noexcept {
+  const std::uint64_t needed = first_record(lanes_[lane].principal) +
+                               record_size(payload_bytes, topic_bytes) + sizeof(JumpRecord);
+  return ChunkArena::block_bytes(needed) + ChunkArena::block_bytes(sizeof(LanePage)) <=
+         arena_.capacity_bytes();
+}
+
+RouteWriter::Append RouteWriter::append(Lane lane, const MessageStamp& stamp,
+                                        std::string_view topic,
+                                        std::span<const std::byte> payload) {
+  LaneState& state = lanes_[lane];
+  state.places.reserve_one();
+  state.chunks.reserve_one();
+  const std::uint64_t bytes = record_size(payload.size(), topic.size());
+  if (needs_chunk(lane, payload.size(), topic.size()) && !add_chunk(state, lane, bytes))
+    return out_of_memory() ? Append::no_memory : Append::segment_full;
+  const std::uint64_t offset = state.write_offset;
+  if (!payload.empty())
+    std::memcpy(at(offset) + sizeof(RecordHeader), payload.data(), payload.size());
+  state.write_offset = offset + bytes;
+  publish_record(state, lane, offset, stamp, topic, payload.size());
+  return Append::ok;
+}
+
+void RouteWriter::publish_record(LaneState& state, Lane lane, std::uint64_t offset,
+                                 const MessageStamp& stamp, std::string_view topic,
+                                 std::uint64_t payload_bytes) {
+  state.places.put({state.bytes, offset});
+  const RecordHeader record{
+      .record_bytes = static_cast<std::uint32_t>(record_size(payload_bytes, topic.size())),
+      .kind = RecordKind::message,
+      .topic_bytes = static_cast<std::uint8_t>(topic.size()),
+      .lane = static_cast<std::uint16_t>(lane),
+      .payload_bytes = static_cast<std::uint32_t>(payload_bytes),
+      .chunk_distance = static_cast<std::uint32_t>(offset - state.chunks.back().offset),
+      .count = state.tail,
+      .lane_bytes = state.bytes,
+      .sequence = stamp.sequence,
+      .published_nanoseconds = stamp.published_nanoseconds,
+      .publisher = stamp.publisher,
+      .publish_number = stamp.publish_number};
+  store_words(at(offset), record);
+  std::memcpy(at(offset) + sizeof record + payload_bytes, topic.data(), topic.size());
+
+  const std::uint64_t cost = payload_bytes + topic.size();
+  const bool was_empty = state.head == state.tail;
+  const std::uint64_t old_tail = state.tail++;
+  state.bytes += cost;
+  ++totals_.published;
+  ++totals_.queued;
+  totals_.published_bytes += cost;
+  totals_.queued_bytes += cost;
+  {
+    const SnapshotGuard guard(route_.snapshot);
+    lane_head(lane).tail.store(state.tail, std::memory_order_release);  // sync: lane-tail
+    show(route_.counters.published, totals_.published);
+    show(route_.counters.published_bytes, totals_.published_bytes);
+    if (was_empty)
+      show(lane_statistics(lane).oldest_published_nanoseconds, stamp.published_nanoseconds);
+    count_queued(state, lane);
+  }
+  if (was_empty) {
+    activate(state, lane);
+  } else {
+    touched_.push_back({lane, old_tail});
+  }
+}
+
+void RouteWriter::count_queued(LaneState& state, Lane lane) noexcept {
+  LaneStatistics& statistics = lane_statistics(lane);
+  const std::uint64_t lane_bytes = state.bytes - state.head_bytes;
+  const auto lane_depth = static_cast<std::uint32_t>(state.tail - state.head);
+  show(statistics.queued_bytes, lane_bytes);
+  if (lane_bytes > statistics.queued_bytes_high_water.load(std::memory_order_relaxed))
+    show(statistics.queued_bytes_high_water, lane_bytes);
+  if (lane_depth > statistics.queued_high_water.load(std::memory_order_relaxed))
+    show(statistics.queued_high_water, lane_depth);
+  totals_.queued_high = std::max(totals_.queued_high, totals_.queued);
+  totals_.queued_bytes_high = std::max(totals_.queued_bytes_high, totals_.queued_bytes);
+  RouteCounters& counters = route_.counters;
+  show(counters.queued, totals_.queued);
+  show(counters.queued_bytes, totals_.queued_bytes);
+  show(counters.queued_high_water, totals_.queued_high);
+  show(counters.queued_bytes_high_water, totals_.queued_bytes_high);
+}
+
+void RouteWriter::activate(LaneState& state, Lane lane) noexcept {
+  show(route_.activation_log[activations_ % kActivationLogEntries],
+       ActivationEntry::pack(lane, state.generation));
+  ++activations_;
+  state.activations = activations_;
+  show(lane_head(lane).activation, activations_);
+  route_.activations.store(activations_, std::memory_order_release);  // sync: activation-log
+}
+
+// ---- loans -------------------------------------------------------------------------------------
+
+std::optional<RouteWriter::Reservation> RouteWriter::reserve(std::string_view principal,
+                                                             std::uint64_t payload_bytes,
+                                                             std::uint64_t topic_bytes) {
+  reclaimer_.reclaim();
+  const std::uint64_t start = first_record(principal);
+  const std::uint64_t bytes =
+      ChunkArena::block_bytes(start + record_size(payload_bytes, topic_bytes) + sizeof(JumpRecord));
+  const auto offset = arena_.allocate(bytes);
+  if (!offset) return std::nullopt;
+  show(route_.committed_bytes, arena_.committed_bytes());
+  return Reservation{*offset, bytes, {at(*offset) + start + sizeof(RecordHeader), payload_bytes}};
+}
+
+void RouteWriter::cancel(const Reservation& reservation) noexcept {
+  arena_.free(reservation.chunk, reservation.chunk_bytes);  // no reader ever knew of it
+}
+
+void RouteWriter::commit(Lane lane, const Reservation& reservation, const MessageStamp& stamp,
+                         std::string_view topic) {
+  LaneState& state = lanes_[lane];
+  state.places.reserve_one();
+  state.chunks.reserve_one();
+  write_chunk_header(reservation.chunk, reservation.chunk_bytes, lane, state.generation,
+                     state.principal);
+  start_chunk(state, lane, reservation.chunk, reservation.chunk_bytes);
+  const std::uint64_t offset = state.write_offset;
+  state.write_offset += record_size(reservation.payload.size(), topic.size());
+  publish_record(state, lane, offset, stamp, topic, reservation.payload.size());
+}
+
+}  // namespace fairlead::shm
