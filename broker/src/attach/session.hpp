@@ -1,0 +1,169 @@
+// One connection of a guest (or of a keeper before it, or of the dump tool): what it may say when,
+// and what it gets for it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fairlead/shm/control_protocol.hpp>
+#include <fairlead/shm/control_socket.hpp>
+
+#include "state/broker_state.hpp"
+
+namespace fairlead::broker {
+
+// Why a connection ends. All but the first two are the guest's fault and are counted.
+enum class Farewell : std::uint8_t {
+  hang_up,    // the peer left
+  stopping,   // we leave, or the policy took the guest's right to be here
+  refused,    // hello or mint was refused
+  violation,  // it sent what the protocol does not allow, or wrote nonsense into its outbox
+  unread,     // it does not read its socket
+  expired,    // it did not go on in time
+};
+
+// Belongs to the service thread. Takes the broker's mutex where it touches the state, never while
+// it sends, creates segments or looks a peer up.
+class Session {
+ public:
+  enum class Stage : std::uint8_t {
+    fresh,   // nothing said yet
+    minted,  // a principal is pinned, the guest has not said hello
+    attached,
+    leaving,  // over() is true
+  };
+
+  /// `pinned_by_host`: the embedding host made this connection for that (canonical) principal.
+  Session(BrokerState& state, shm::UniqueFd socket, const shm::PeerCredentials& connector,
+          std::optional<std::string> pinned_by_host);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Takes packets that have arrived, a bounded number of them. Call it again while the socket is
+  /// readable.
+  void on_readable();
+
+  /// A request waits until descriptors that are on their way to guests have arrived: call retry()
+  /// after every turn of the loop.
+  [[nodiscard]] bool deferred() const noexcept { return !deferred_.empty() || listing_; }
+  void retry();
+
+  /// Ends a route of this guest without its asking, tells it and the log why.
+  void end_route(std::uint64_t subscription, shm::RouteState state, shm::Refusal reason,
+                 std::string_view sentence);
+
+  /// Ends the connection: `sentence` goes to the log.
+  void leave(Farewell farewell, std::string_view sentence);
+  [[nodiscard]] bool over() const noexcept { return stage_ == Stage::leaving; }
+  /// Takes guest, routes and outbox out of the broker; once, when over(). Keep what comes back
+  /// until no lock is held.
+  [[nodiscard]] Remains take_down();
+
+  /// CLOCK_MONOTONIC nanoseconds at which the session must have gone on; nothing: no deadline.
+  [[nodiscard]] std::optional<std::uint64_t> deadline() const noexcept;
+  [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
+  [[nodiscard]] Stage stage() const noexcept { return stage_; }
+  [[nodiscard]] GuestId guest() const noexcept { return guest_; }
+  [[nodiscard]] const shm::PeerCredentials& connector() const noexcept { return connector_; }
+  /// A pidfd of the guest's process, taken when it said hello; may be invalid.
+  [[nodiscard]] shm::UniqueFd take_process() noexcept { return std::move(process_); }
+  /// Waits for its hello without anybody having vouched for it.
+  [[nodiscard]] bool unknown() const noexcept { return stage_ == Stage::fresh && !pinned_; }
+
+ private:
+  using Header = shm::control::Header;
+  struct Unacknowledged {
+    std::uint64_t request;
+    std::uint64_t descriptors;
+    std::uint64_t deadline;
+  };
+  struct ListedSegment {  // to be shown to the dump tool
+    shm::SegmentKind kind;
+    std::uint64_t owner;         // route id or guest id
+    std::uint64_t subscription;  // of a route: ids are reused, this is not
+  };
+  enum class Sent : std::uint8_t { yes, no, too_many_descriptors };
+
+  // session.cpp: packets in and out
+  void handle(std::span<const std::byte> packet, const std::optional<shm::PeerCredentials>& sender);
+  void handle_attached(const Header& header, std::span<const std::byte> packet);
+  void handle_request(const Header& header, std::span<const std::byte> packet);
+  template <class Packet>
+  void dispatch(std::span<const std::byte> packet, void (Session::*handler)(const Packet&));
+  void violate(std::string_view what);
+  Sent send(std::span<const std::byte> packet, std::span<const int> descriptors = {});
+  Sent send_with(std::span<const std::byte> packet, std::uint64_t request,
+                 std::initializer_list<int> descriptors);
+  void answer_done(std::uint64_t request);
+  void refuse(std::uint64_t request, ErrorCode code, std::string_view sentence);
+  [[nodiscard]] bool has_room(shm::control::Kind kind);
+  void defer(std::span<const std::byte> packet);
+  void on_acknowledge(const shm::control::Plain& packet);
+  void log(LogLevel level, std::string_view message, const shm::RouteIdentity* route = nullptr);
+
+  // session_attach.cpp
+  void on_mint(const shm::control::Mint& packet);
+  void on_hello(const shm::control::Hello& packet,
+                const std::optional<shm::PeerCredentials>& sender);
+  void refuse_attach(std::uint64_t request, ErrorCode code, std::string_view sentence);
+  [[nodiscard]] bool check_hello(const shm::control::Hello& packet);
+  [[nodiscard]] AttachDecision decide(std::string_view requested) const;
+  [[nodiscard]] bool charge_attach(std::uint64_t request, const AttachDecision& decision);
+  void welcome(std::uint64_t request, const Guest& guest);
+
+  // session_subscribe.cpp
+  void on_subscribe(const shm::control::Subscribe& packet);
+  void on_unsubscribe(const shm::control::Unsubscribe& packet);
+  void on_set_gate(const shm::control::SetGate& packet);
+  [[nodiscard]] shm::Backing choose_backing(const Guest& guest,
+                                            shm::control::BackingWish wish) const;
+  struct RoutePlan;
+  [[nodiscard]] bool plan_route(const shm::control::Subscribe& packet, RoutePlan& plan);
+  void make_route(const shm::control::Subscribe& packet, RoutePlan& plan);
+  void send_subscribed(const shm::control::Subscribe& packet, const RoutePlan& plan,
+                       const NewRoute& made, RouteId id);
+
+  // session_outbox.cpp
+  void on_open_outbox(const shm::control::OpenOutbox& packet);
+  void on_kick(const shm::control::Plain& packet);
+  struct OutboxPlan;
+  [[nodiscard]] bool plan_outbox(const shm::control::OpenOutbox& packet, OutboxPlan& plan);
+  void make_outbox(const shm::control::OpenOutbox& packet, OutboxPlan& plan);
+
+  // session_list.cpp
+  void on_list_sealed(const shm::control::Plain& packet);
+  void send_listed();
+  [[nodiscard]] bool send_one_listed(const ListedSegment& listed);
+
+  BrokerState& state_;
+  shm::UniqueFd socket_;
+  shm::PeerCredentials connector_;
+  std::optional<std::string> pinned_;
+  bool by_host_;
+  Stage stage_ = Stage::fresh;
+  GuestId guest_ = 0;
+  std::string principal_;  // once known, for the log
+  shm::UniqueFd process_;
+  QuotaCharge attach_charge_;
+  std::uint64_t opened_nanoseconds_;
+  std::uint64_t attach_deadline_nanoseconds_;
+  std::deque<Unacknowledged> unacknowledged_;
+  std::uint64_t in_flight_ = 0;  // descriptors in unacknowledged_
+  std::deque<ListedSegment> listed_;
+  std::uint64_t list_request_ = 0;
+  bool listing_ = false;
+  bool thrown_out_ = false;
+  bool costly_ = false;  // this turn did something that takes a while
+  std::array<std::byte, shm::control::kMaximumPacketBytes> buffer_{};
+  std::deque<std::vector<std::byte>> deferred_;  // requests, in order
+};
+
+}  // namespace fairlead::broker

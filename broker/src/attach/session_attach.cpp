@@ -1,0 +1,177 @@
+// Minting and hello: who a connection is.
+#include <algorithm>
+
+#include <fairlead/shm/layout/layout_hash.hpp>
+#include <fairlead/shm/principal.hpp>
+
+#include "attach/lingering.hpp"
+#include "attach/packet.hpp"
+#include "attach/session.hpp"
+#include "policy/limits_of.hpp"
+#include "policy/refusals.hpp"
+
+namespace fairlead::broker {
+
+namespace control = shm::control;
+
+void Session::refuse_attach(std::uint64_t request, ErrorCode code, std::string_view sentence) {
+  {
+    const std::lock_guard lock(state_.mutex);
+    ++state_.counters.attach_refusals;
+  }
+  log(LogLevel::warning, "refused to attach: " + std::string(sentence));
+  refuse(request, code, sentence);
+  leave(Farewell::refused, sentence);
+}
+
+// With the mutex held. SO_PEERCRED decides: whoever the connector gave the socket to acts for it.
+AttachDecision Session::decide(std::string_view requested) const {
+  const Policy& policy = *state_.policy;
+  const Peer peer{connector_.uid, connector_.gid};
+  if (!by_host_) {
+    std::optional<std::string_view> pinned;
+    if (pinned_) pinned = *pinned_;
+    return policy.decide_attach(peer, requested, pinned);
+  }
+  AttachDecision decision;
+  decision.principal = *pinned_;
+  if (!requested.empty() && shm::canonical_principal(requested) != *pinned_) {
+    decision.sentence = refusals::pinned(*pinned_, requested);
+    return decision;
+  }
+  decision.rule = policy.rule_of(*pinned_);
+  decision.allowed = decision.rule != nullptr;
+  if (!decision.allowed) decision.sentence = refusals::unknown_principal(*pinned_);
+  return decision;
+}
+
+// R32: charged before anything is allocated for the guest.
+bool Session::charge_attach(std::uint64_t request, const AttachDecision& decision) {
+  ErrorCode code = ErrorCode::quota_exceeded;
+  std::string sentence;
+  {
+    const std::lock_guard lock(state_.mutex);
+    const PrincipalRule& rule = *decision.rule;
+    // The system principal's key is empty as its name is.
+    const RateOutcome rate =
+        by_host_
+            ? RateOutcome::within
+            : state_.attach_rates.take(decision.principal, attach_rate_of(rule), 1, state_.clock());
+    if (rate == RateOutcome::within) {
+      auto account = state_.quotas.account_of(decision.principal, quota_of(rule));
+      auto charged = account->charge({.guests = 1, .descriptors = 1});
+      if (auto* charge = std::get_if<QuotaCharge>(&charged)) {
+        attach_charge_ = std::move(*charge);
+        return true;
+      }
+      sentence = refusals::quota(std::get<QuotaRefusal>(charged));
+    } else {
+      code = ErrorCode::rate_limited;
+      sentence = refusals::attach_rate(decision.principal, rule.quota.attaches_per_minute);
+    }
+  }
+  refuse_attach(request, code, sentence);
+  return false;
+}
+
+void Session::on_mint(const control::Mint& packet) {
+  if (!bounded(packet.principal)) return violate("sent a text longer than its field");
+  AttachDecision decision;
+  {
+    const std::lock_guard lock(state_.mutex);
+    decision =
+        state_.policy->decide_mint({connector_.uid, connector_.gid}, packet.principal.view());
+  }
+  if (!decision.allowed)
+    return refuse_attach(packet.header.request, decision.code, decision.sentence);
+  if (!charge_attach(packet.header.request, decision)) return;
+  pinned_ = decision.principal;
+  principal_ = decision.principal;
+  stage_ = Stage::minted;
+  answer_done(packet.header.request);
+}
+
+bool Session::check_hello(const control::Hello& packet) {
+  const std::uint64_t request = packet.header.request;
+  if (packet.protocol_version != control::kProtocolVersion) {
+    refuse_attach(request, ErrorCode::wrong_version,
+                  "the guest speaks protocol version " + std::to_string(packet.protocol_version) +
+                      ", this broker version " + std::to_string(control::kProtocolVersion) +
+                      ": use programs of one fairlead release");
+    return false;
+  }
+  if (packet.layout_hash != shm::kLayoutHash) {
+    refuse_attach(request, ErrorCode::wrong_layout,
+                  "the guest was built with another struct layout than this broker: use programs "
+                  "of one fairlead release and architecture");
+    return false;
+  }
+  if (packet.capsule == shm::Uuid{}) {
+    refuse_attach(request, ErrorCode::invalid_argument,
+                  "the capsule's UUID is all zero: give the guest one of its own");
+    return false;
+  }
+  return true;
+}
+
+void Session::on_hello(const control::Hello& packet,
+                       const std::optional<shm::PeerCredentials>& sender) {
+  if (!bounded(packet.principal) || !bounded(packet.program))
+    return violate("sent a text longer than its field");
+  if (!check_hello(packet)) return;
+  AttachDecision decision;
+  {
+    const std::lock_guard lock(state_.mutex);
+    decision = decide(packet.principal.view());
+  }
+  if (!decision.allowed)
+    return refuse_attach(packet.header.request, decision.code, decision.sentence);
+  if (stage_ != Stage::minted && !charge_attach(packet.header.request, decision)) return;
+
+  auto guest = std::make_unique<Guest>();
+  guest->principal = decision.principal;
+  guest->pinned = pinned_;
+  guest->peer = {connector_.uid, connector_.gid};
+  guest->by_host = by_host_;
+  // The kernel's word on who sent the hello, which may be another process than the one that
+  // connected (a keeper); without it, who connected.
+  const bool known = sender && sender->pid > 0;
+  guest->process = known ? sender->pid : connector_.pid;
+  process_ = open_process(guest->process);
+  guest->user = known ? sender->uid : connector_.uid;
+  guest->capsule = packet.capsule;
+  guest->program = packet.program.view();
+  guest->rule = decision.rule;
+  guest->facts = gather_peer_facts(guest->process, guest->user);
+  guest->boundary = judge_boundary(guest->facts, shm::Backing::sealed);
+  costly_ = true;
+  principal_ = guest->principal;
+  const Guest& attached = *guest;
+  {
+    const std::lock_guard lock(state_.mutex);
+    guest->charge = std::move(attach_charge_);
+    guest_ = state_.add_guest(std::move(guest));
+  }
+  stage_ = Stage::attached;
+  // Only this thread removes guests, so it stays while we use it.
+  log(LogLevel::info,
+      "attached: pid " + std::to_string(attached.process) + ", uid " +
+          std::to_string(attached.user) + ", capsule " + to_string(attached.capsule) +
+          ", boundary " +
+          (attached.boundary.boundary == shm::Boundary::enforced ? "enforced" : "cooperative") +
+          " (" + attached.boundary.sentence + ")");
+  welcome(packet.header.request, attached);
+}
+
+void Session::welcome(std::uint64_t request, const Guest& guest) {
+  auto packet = make_packet<control::Welcome>(control::Kind::welcome, request);
+  packet.guest = guest.id;
+  packet.epoch = state_.table.epoch();
+  packet.boundary = guest.boundary.boundary;
+  packet.broker.assign(state_.options.name);
+  packet.principal.assign(guest.principal);
+  assign_cut(packet.boundary_reason, guest.boundary.sentence);
+  send(bytes_of(packet));
+}
+
+}  // namespace fairlead::broker

@@ -1,0 +1,35 @@
+#include "daemon/process_setup.hpp"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+namespace fairlead::broker::daemon {
+
+void forbid_inspection() noexcept { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+void raise_descriptor_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void make_directory_of(const std::string& socket_path) noexcept {
+  const std::size_t slash = socket_path.rfind('/');
+  if (slash == std::string::npos || slash == 0) return;
+  std::string directory = socket_path;
+  directory.resize(slash);
+  ::mkdir(directory.c_str(), 0755);
+}
+
+sigset_t block_signals() noexcept {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);  // a log reader that went away
+  return signals;
+}
+
+}  // namespace fairlead::broker::daemon

@@ -1,0 +1,21 @@
+// What the daemon asks of the kernel before it begins.
+#pragma once
+
+#include <csignal>
+#include <string>
+
+namespace fairlead::broker::daemon {
+
+/// Nobody of our uid may attach a debugger or read our memory through /proc (but root).
+void forbid_inspection() noexcept;
+
+/// Descriptors: routes and guests cost some each. Up to the hard limit.
+void raise_descriptor_limit() noexcept;
+
+/// Makes the socket's directory (mode 0755), not its parents. A failure shows when listening.
+void make_directory_of(const std::string& socket_path) noexcept;
+
+/// Blocks the signals that serve() waits for, in this thread and those it will start.
+[[nodiscard]] sigset_t block_signals() noexcept;
+
+}  // namespace fairlead::broker::daemon

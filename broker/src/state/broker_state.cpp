@@ -1,0 +1,280 @@
+#include "state/broker_state.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include <fairlead/broker/permissions.hpp>
+#include <fairlead/shm/clock.hpp>
+
+#include "policy/limits_of.hpp"
+#include "policy/refusals.hpp"
+
+namespace fairlead::broker {
+namespace {
+
+std::uint64_t descriptor_limit() noexcept {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1'024;
+}
+
+std::uint64_t nanoseconds(std::chrono::nanoseconds duration) noexcept {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
+}
+
+std::uint64_t spin_of(const BrokerOptions& options, const Policy& policy) noexcept {
+  return options.outbox_spin ? nanoseconds(*options.outbox_spin) : policy.broker().spin_us * 1'000;
+}
+
+BrokerOptions with_clock(BrokerOptions options) {
+  if (!options.clock) options.clock = [] { return shm::monotonic_ns(); };
+  return options;
+}
+
+}  // namespace
+
+BrokerState::BrokerState(BrokerOptions wished, Policy loaded)
+    : options(with_clock(std::move(wished))),
+      clock(options.clock),
+      log(options.logger, options.log_level, clock),
+      policy(std::make_shared<const Policy>(std::move(loaded))),
+      table(options.name, options.socket_path),
+      delivery(table.first_sequence()),
+      quotas(quota_of(policy->broker(), descriptor_limit()), kQuotaFloor),
+      outboxes(delivery, *this,
+               OutboxTiming{.spin_nanoseconds = spin_of(options, *policy),
+                            .first_pause_nanoseconds = nanoseconds(options.first_pause),
+                            .longest_pause_nanoseconds = nanoseconds(options.longest_pause)},
+               clock) {}
+
+BrokerState::~BrokerState() = default;
+
+// ---- guests ------------------------------------------------------------------------------------
+
+Guest* BrokerState::find_guest(GuestId id) noexcept {
+  const auto found = guests.find(id);
+  return found == guests.end() ? nullptr : found->second.get();
+}
+
+GuestId BrokerState::add_guest(std::unique_ptr<Guest> guest) {
+  const GuestId id = next_guest_++;
+  guest->id = id;
+  guests.emplace(id, std::move(guest));
+  return id;
+}
+
+Remains BrokerState::remove_guest(GuestId id, bool thrown_out) {
+  Remains remains;
+  const auto found = guests.find(id);
+  if (found == guests.end()) return remains;
+  Guest& guest = *found->second;
+  remains.outbox = outboxes.remove(id);
+  if (guest.outbox_slot) table.erase(*guest.outbox_slot);
+  while (!guest.routes.empty()) {
+    take_route_out(guest.routes.back(), shm::RouteState::closed, thrown_out, remains);
+  }
+  for (QuotaCharge& charge : guest.leftovers) remains.charges.push_back(std::move(charge));
+  guests.erase(found);
+  return remains;
+}
+
+// ---- routes ------------------------------------------------------------------------------------
+
+RouteId BrokerState::add_route(Guest& guest, const NewRoute& made,
+                               const shm::RouteIdentity& identity, bool sealed, bool staged,
+                               const ResumeToken& token, QuotaCharge charge) {
+  const auto gate = guest.gates.gate_for(staged);
+  auto route = std::make_unique<Route>(made.memory->segment(), made.memory->cursors().data(), gate,
+                                       made.memory->wake_descriptor());
+  const auto slot = table.add({.kind = shm::SegmentKind::route,
+                               .sealed = sealed,
+                               .gate = gate->admits_from(),
+                               .identity = identity,
+                               .segment = sealed ? "" : made.memory->segment().segment().name(),
+                               .resume_token = token});
+  if (!slot) {
+    throw Error(ErrorCode::out_of_memory,
+                "no room for one more route in the broker's table; `df /dev/shm` may show why");
+  }
+  guest.routes.reserve(guest.routes.size() + 1);
+  const RouteId id = delivery.add(std::move(route));
+  guest.routes.push_back(id);
+  routes_end = std::max(routes_end, id + 1);
+  routes[id] = {made.memory, *slot, guest.id, sealed, std::move(charge)};
+  return id;
+}
+
+std::optional<RouteId> BrokerState::find_route(const Guest& guest,
+                                               std::uint64_t subscription) noexcept {
+  for (const RouteId id : guest.routes) {
+    if (delivery.find(id)->identity().subscription == subscription) return id;
+  }
+  return std::nullopt;
+}
+
+Remains BrokerState::end_route(RouteId id, shm::RouteState state, bool truncate) {
+  Remains remains;
+  take_route_out(id, state, truncate, remains);
+  return remains;
+}
+
+// What the guest may still map of an ended route stays charged to its principal until its process
+// is dead: else it could pin any amount of memory by subscribing again and again.
+void BrokerState::take_route_out(RouteId id, shm::RouteState state, bool truncate,
+                                 Remains& remains) {
+  const auto found = routes.find(id);
+  if (found == routes.end()) return;
+  OwnedRoute& owned = found->second;
+  Route& route = *delivery.find(id);
+  route.maintain();  // gives back what the guest has drained
+  route.close(state);
+  delivery.remove(id);
+  table.erase(owned.slot);
+  owned.memory->retire(truncate);
+  QuotaAmounts released = owned.charge.amounts();
+  if (owned.sealed) {
+    released.budget_bytes = 0;
+  } else if (!truncate) {
+    const std::uint64_t mapped = owned.memory->segment().segment().file_bytes();
+    released.budget_bytes -= std::min<std::uint64_t>(released.budget_bytes, mapped);
+  }
+  owned.charge.reduce(released);
+  if (Guest* guest = find_guest(owned.guest)) {
+    std::erase(guest->routes, id);
+    if (owned.charge.amounts().budget_bytes > 0)
+      guest->leftovers.push_back(std::move(owned.charge));
+  }
+  remains.routes.push_back(std::move(owned.memory));
+  routes.erase(found);
+}
+
+void BrokerState::set_gate(Guest& guest, bool open) {
+  const std::uint64_t next = delivery.next_sequence();
+  if (open) {
+    guest.gates.open(next);
+  } else {
+    guest.gates.retire(next);
+  }
+  for (const RouteId id : guest.routes) table.set_gate(routes[id].slot, open ? next : Gate::kNever);
+}
+
+void BrokerState::maintain_slice() {
+  const std::uint64_t now = clock();
+  std::uint32_t first = 0;
+  std::uint32_t end = 0;
+  if (!maintenance.begin_slice(now, routes_end, first, end)) return;
+  table.reserve_sequences(delivery.next_sequence());
+  bool busy = false;
+  for (RouteId id = first; id < end; ++id) {
+    Route* route = delivery.find(id);
+    if (route == nullptr) continue;
+    route->maintain();
+    const shm::RouteWriter& writer = route->writer();
+    const std::uint64_t pinned =
+        route->header().counters.arena_retired_bytes.load(std::memory_order_relaxed);
+    busy = busy || writer.open_lanes() > 0 || pinned > 0;
+    if (!route->poisoned()) continue;
+    orders.push_back({.guest = routes[id].guest,
+                      .subscription = route->identity().subscription,
+                      .state = shm::RouteState::poisoned,
+                      .sentence = "the guest's cursors of this route make no sense, so it was "
+                                  "closed; subscribe again to go on"});
+  }
+  maintenance.end_slice(now, routes_end, end, busy);
+}
+
+// ---- publishing --------------------------------------------------------------------------------
+
+void BrokerState::touched() {
+  if (maintenance.touched()) return;
+  if (maintenance.touch(clock()) && wake_service) wake_service();
+}
+
+void BrokerState::count(std::string_view principal, const PublishReport& report,
+                        std::uint64_t bytes) noexcept {
+  PublishCounts& counts = counters.published[static_cast<std::size_t>(shm::class_of(principal))];
+  ++counts.publishes;
+  counts.bytes += bytes;
+  counts.matched += report.matched;
+  counts.taken += report.taken;
+  counts.evicted += report.evicted;
+  counts.refused += report.refused;
+  const auto reason = static_cast<std::size_t>(report.reason);
+  if (reason != 0 && reason < counts.refused_by_reason.size()) ++counts.refused_by_reason[reason];
+  if (report.matched > 0) touched();
+}
+
+Refusal BrokerState::check(const OutboxOwner& owner, std::string_view topic,
+                           std::uint64_t payload_bytes, std::uint64_t now) noexcept {
+  const Guest* guest = find_guest(owner.guest);
+  if (guest == nullptr) return Refusal::not_permitted;
+  if (shm::check_topic(topic) != shm::TopicProblem::none) return Refusal::invalid_topic;
+  if (payload_bytes > shm::kMaximumInlinePayloadBytes) return Refusal::larger_than_limit;
+  if (!may_publish(*guest->rule, topic)) return Refusal::not_permitted;
+  const PublishRateKey key(owner.capsule, owner.principal);
+  const RateOutcome rate = publish_rates_.take(key.view(), publish_rate_of(*guest->rule),
+                                               payload_bytes + topic.size(), now);
+  return rate == RateOutcome::within ? Refusal::none : Refusal::rate_limited;
+}
+
+void BrokerState::published(const OutboxOwner& owner, const PublishReport& report,
+                            std::uint64_t bytes) noexcept {
+  count(owner.principal, report, bytes);
+}
+
+// ---- policy ------------------------------------------------------------------------------------
+
+void BrokerState::replace_policy(Policy replacement) {
+  policy = std::make_shared<const Policy>(std::move(replacement));
+  quotas.total().set_limits(quota_of(policy->broker(), descriptor_limit()));
+  outboxes.set_spin(spin_of(options, *policy));
+  for (const auto& [id, guest] : guests) order_ends_of(*guest);
+  if (!orders.empty() && wake_service) wake_service();
+}
+
+// What the new policy takes from a guest ends; the rest of it goes on under the new rule.
+void BrokerState::order_ends_of(Guest& guest) {
+  std::shared_ptr<const PrincipalRule> rule;
+  std::string sentence;
+  if (guest.by_host) {
+    rule = policy->rule_of(guest.principal);
+    sentence = refusals::unknown_principal(guest.principal);
+  } else {
+    std::optional<std::string_view> pinned;
+    if (guest.pinned) pinned = *guest.pinned;
+    const AttachDecision decision = policy->decide_again(guest.peer, guest.principal, pinned);
+    if (decision.allowed) rule = decision.rule;
+    sentence = decision.sentence;
+  }
+  if (!rule) {
+    orders.push_back({.guest = guest.id, .sentence = "the policy was reloaded: " + sentence});
+    return;
+  }
+  guest.rule = rule;
+  (void)quotas.account_of(guest.principal, quota_of(*rule));
+  for (const RouteId id : guest.routes) {
+    const shm::RouteIdentity& route = delivery.find(id)->identity();
+    const bool kept =
+        may_subscribe(*rule, route.pattern.view()) &&
+        admission_allowed(*rule, guest.principal, route.admission, route.admitted_principal.view());
+    if (kept) continue;
+    orders.push_back(
+        {.guest = guest.id,
+         .subscription = route.subscription,
+         .reason = shm::Refusal::not_permitted,
+         .sentence = "the policy was reloaded: " +
+                     refusals::may_not_subscribe(guest.principal, route.pattern.view())});
+  }
+}
+
+// ---- the end -----------------------------------------------------------------------------------
+
+std::vector<Remains> BrokerState::end_everything() {
+  std::vector<Remains> all;
+  // What a guest has not drained yet it may still drain: nothing is truncated.
+  while (!guests.empty()) all.push_back(remove_guest(guests.begin()->first, false));
+  table.remove();
+  return all;
+}
+
+}  // namespace fairlead::broker

@@ -1,0 +1,129 @@
+// Everything that a broker's calls and its service thread share.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <fairlead/broker/options.hpp>
+#include <fairlead/broker/policy.hpp>
+#include <fairlead/broker/publish.hpp>
+#include <fairlead/broker/statistics.hpp>
+
+#include "delivery/delivery.hpp"
+#include "outbox/outbox_service.hpp"
+#include "policy/quota_ledger.hpp"
+#include "policy/rate_table.hpp"
+#include "state/event_log.hpp"
+#include "state/guest.hpp"
+#include "state/maintenance.hpp"
+#include "table/route_table.hpp"
+
+namespace fairlead::broker {
+
+// Numbers of BrokerStatistics that only grow.
+struct BrokerCounters {
+  std::array<PublishCounts, 3> published{};
+  std::uint64_t connections = 0;
+  std::uint64_t attach_refusals = 0;
+  std::uint64_t request_refusals = 0;
+  std::uint64_t protocol_violations = 0;
+  std::uint64_t unread_disconnects = 0;
+  std::uint64_t expired_deadlines = 0;
+  std::uint64_t poisoned_routes = 0;
+};
+
+// Something the service thread has to carry out on a guest's connection.
+struct EndOrder {
+  GuestId guest = 0;
+  std::optional<std::uint64_t> subscription = std::nullopt;  // the whole guest
+  shm::RouteState state = shm::RouteState::closed;
+  shm::Refusal reason = shm::Refusal::route_closed;
+  std::string sentence{};
+};
+
+// What is left of something that ended: destroyed by the caller once the mutex is free, because
+// unmapping takes a while.
+struct Remains {
+  std::vector<std::shared_ptr<RouteMemory>> routes;
+  std::unique_ptr<Outbox> outbox;
+  std::vector<QuotaCharge> charges;  // of memory that the guest may still map
+};
+
+// One mutex guards all of it but what is const or locks by itself. It is held for bounded work on
+// memory only: never while something waits that a guest could delay.
+class BrokerState final : private OutboxSupervisor {
+ public:
+  BrokerState(BrokerOptions options, Policy policy);
+  ~BrokerState() override;
+
+  const BrokerOptions options;
+  const std::function<std::uint64_t()> clock;
+  EventLog log;
+
+  mutable std::mutex mutex;
+  // ---- guarded by `mutex` ----
+  std::condition_variable room;  // tells waiting publishers to look again (R21)
+  bool stopped = false;
+  std::shared_ptr<const Policy> policy;
+  RouteTable table;
+  Delivery delivery;
+  QuotaLedger quotas;
+  RateTable attach_rates;
+  OutboxService outboxes;
+  BrokerCounters counters;
+  Maintenance maintenance;
+  std::map<GuestId, std::unique_ptr<Guest>> guests;
+  std::unordered_map<RouteId, OwnedRoute> routes;
+  RouteId routes_end = 0;                                        // one past the highest id ever
+  std::map<std::string, const FanOut*, std::less<>> host_waits;  // by principal, see HostPublish
+  std::vector<EndOrder> orders;
+  std::uint64_t descriptors_in_flight = 0;
+  std::function<void()> wake_service;  // set while there is one
+
+  // ---- all of these with `mutex` held ----
+  [[nodiscard]] Guest* find_guest(GuestId id) noexcept;
+  [[nodiscard]] GuestId add_guest(std::unique_ptr<Guest> guest);
+  /// Everything of it goes; with `thrown_out` its named segments are truncated.
+  [[nodiscard]] Remains remove_guest(GuestId id, bool thrown_out);
+
+  RouteId add_route(Guest& guest, const NewRoute& made, const shm::RouteIdentity& identity,
+                    bool sealed, bool staged, const ResumeToken& token, QuotaCharge charge);
+  [[nodiscard]] std::optional<RouteId> find_route(const Guest& guest,
+                                                  std::uint64_t subscription) noexcept;
+  /// `truncate`: the guest has nothing of it in use, or has forfeited it.
+  [[nodiscard]] Remains end_route(RouteId id, shm::RouteState state, bool truncate);
+
+  void set_gate(Guest& guest, bool open);
+  /// Looks at some routes if that is due; adds to `orders` those that must end.
+  void maintain_slice();
+  void replace_policy(Policy replacement);
+  /// Something was published: maintenance will have something to do.
+  void touched();
+  void count(std::string_view principal, const PublishReport& report, std::uint64_t bytes) noexcept;
+  [[nodiscard]] BrokerStatistics statistics();
+  /// Routes, guests and outboxes go, segments are unlinked.
+  [[nodiscard]] std::vector<Remains> end_everything();
+
+ private:
+  void take_route_out(RouteId id, shm::RouteState state, bool truncate, Remains& remains);
+  void order_ends_of(Guest& guest);
+  [[nodiscard]] RouteStatistics statistics_of(RouteId id, Route& route);
+  [[nodiscard]] Refusal check(const OutboxOwner& owner, std::string_view topic,
+                              std::uint64_t payload_bytes, std::uint64_t now) noexcept override;
+  void published(const OutboxOwner& owner, const PublishReport& report,
+                 std::uint64_t bytes) noexcept override;
+
+  RateTable publish_rates_;
+  GuestId next_guest_ = 1;
+};
+
+}  // namespace fairlead::broker

@@ -1,0 +1,58 @@
+// What the broker knows of an attached guest and of each route.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fairlead/broker/policy.hpp>
+#include <fairlead/shm/uuid.hpp>
+
+#include "attach/boundary.hpp"
+#include "attach/route_memory.hpp"
+#include "delivery/delivery.hpp"
+#include "outbox/outbox.hpp"
+#include "policy/quota.hpp"
+#include "state/gate_set.hpp"
+#include "table/route_table.hpp"
+
+namespace fairlead::broker {
+
+// What a route owns beside the Route itself. The memory outlives both.
+struct OwnedRoute {
+  std::shared_ptr<RouteMemory> memory;
+  RouteTable::Slot slot = 0;
+  GuestId guest = 0;
+  bool sealed = false;
+  QuotaCharge charge;
+};
+
+// Identity comes from the connection (R08): principal, peer and process were never the guest's
+// word.
+struct Guest {
+  GuestId id = 0;
+  std::string principal;
+  std::optional<std::string> pinned;  // as which it was minted
+  Peer peer;                          // who connected: decides the policy
+  uid_t user = 0;                     // who said hello
+  pid_t process = 0;
+  shm::Uuid capsule{};
+  std::string program;  // its own word, for logs
+  std::shared_ptr<const PrincipalRule> rule;
+  PeerFacts facts;
+  BoundaryVerdict boundary;  // of sealed segments
+  GateSet gates;
+  std::vector<RouteId> routes;
+  std::optional<RouteTable::Slot> outbox_slot;
+  std::uint64_t outbox_id = 0;
+  QuotaCharge charge;  // the connection
+  QuotaCharge outbox_charge;
+  std::vector<QuotaCharge> leftovers;  // memory of ended routes that it may still map
+  bool by_host = false;                // the embedding host vouched for it, not the policy
+};
+
+}  // namespace fairlead::broker

@@ -1,0 +1,160 @@
+#include "table/route_table.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include <fairlead/shm/segment_name.hpp>
+#include <fairlead/shm/snapshot_guard.hpp>
+#include <fairlead/shm/uuid.hpp>
+
+namespace fairlead::broker {
+
+using shm::SnapshotGuard;
+using shm::TableEntry;
+using shm::TableEntryState;
+using shm::TableHeader;
+
+namespace {
+
+constexpr std::uint64_t kMaximumEntries = 65'536;
+constexpr std::uint64_t kTableBytes =
+    shm::kTableEntriesOffset + kMaximumEntries * sizeof(TableEntry);
+// So many sequence numbers a killed broker may leave unused; at 10 million messages per second
+// seven minutes' worth, moved on long before it is used up.
+constexpr std::uint64_t kSequenceReservation = std::uint64_t{1} << 32;
+
+template <class T>
+void show(std::atomic<T>& word, T value) noexcept {
+  word.store(value, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+RouteTable::RouteTable(const std::string& broker, std::string_view socket_path)
+    : RouteTable(broker, socket_path, lock_table(broker, kTableBytes)) {}
+
+RouteTable::RouteTable(const std::string& broker, std::string_view socket_path, LockedTable table)
+    : segment_(std::move(table.segment)),
+      legacy_(table.legacy),
+      stamp_(broker, table.legacy.epoch + 1),
+      first_sequence_(table.legacy.next_sequence),
+      next_subscription_(table.legacy.next_subscription) {
+  swept_ = sweep_leftovers(broker);
+  format(socket_path);
+}
+
+TableHeader& RouteTable::header() noexcept {
+  return *reinterpret_cast<TableHeader*>(segment_.data());
+}
+
+TableEntry& RouteTable::entry(Slot slot) noexcept {
+  return reinterpret_cast<TableEntry*>(segment_.data() + shm::kTableEntriesOffset)[slot];
+}
+
+void RouteTable::format(std::string_view socket_path) {
+  TableHeader& table = header();
+  table.segment.version.store(0, std::memory_order_release);  // nobody reads it now
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  {
+    const SnapshotGuard guard(table.snapshot);  // sync: table-header
+    table.entry_bytes = sizeof(TableEntry);
+    show(table.entries, std::uint64_t{0});
+    show(table.clean_stop, std::uint64_t{0});
+    show(table.next_subscription, next_subscription_);
+    table.socket_path.assign(socket_path);
+  }
+  segment_.shrink_to(shm::kTableEntriesOffset);
+  reserve_sequences(first_sequence_);
+  shm::SegmentHeader stamp{};
+  stamp_.fill(stamp, segment_.size());
+  publish_header(table.segment, shm::SegmentKind::table, stamp);
+}
+
+std::optional<RouteTable::Slot> RouteTable::free_slot() noexcept {
+  if (!free_.empty()) {
+    const Slot slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  if (entries_ == kMaximumEntries) return std::nullopt;
+  const std::uint64_t bytes = shm::kTableEntriesOffset + (entries_ + 1) * sizeof(TableEntry);
+  if (segment_.grow_to(bytes) != shm::GrowOutcome::ok) return std::nullopt;
+  return entries_++;
+}
+
+std::optional<RouteTable::Slot> RouteTable::add(const TableRecord& record) {
+  free_.reserve(entries_ + 1);  // so that erase() needs no memory
+  const auto slot = free_slot();
+  if (!slot) return std::nullopt;
+  TableEntry& line = entry(*slot);
+  {
+    const SnapshotGuard guard(line.snapshot);  // sync: table-entry
+    line.state = TableEntryState::live;
+    line.sealed = record.sealed ? 1 : 0;
+    line.kind = record.kind;
+    line.epoch = epoch();
+    show(line.gate, record.gate);
+    line.identity = record.identity;
+    line.segment.assign(record.segment);
+    line.companion.assign({});
+    std::memcpy(line.resume_token, record.resume_token.data(), sizeof line.resume_token);
+  }
+  header().entries.store(entries_, std::memory_order_release);
+  return slot;
+}
+
+void RouteTable::erase(Slot slot) noexcept {
+  TableEntry& line = entry(slot);
+  {
+    const SnapshotGuard guard(line.snapshot);  // sync: table-entry
+    line.state = TableEntryState::free;
+    line.segment.assign({});
+    std::memset(line.resume_token, 0, sizeof line.resume_token);
+  }
+  free_.push_back(slot);
+}
+
+void RouteTable::set_gate(Slot slot, std::uint64_t gate) noexcept { show(entry(slot).gate, gate); }
+
+std::uint64_t RouteTable::take_subscription() noexcept {
+  const std::uint64_t taken = next_subscription_++;
+  show(header().next_subscription, next_subscription_);
+  return taken;
+}
+
+void RouteTable::reserve_sequences(std::uint64_t next) noexcept {
+  if (next + kSequenceReservation / 2 <= reserved_sequence_) return;
+  reserved_sequence_ = next + kSequenceReservation;
+  show(header().next_sequence, reserved_sequence_);
+}
+
+void RouteTable::remove() noexcept {
+  if (!segment_.valid()) return;
+  show(header().clean_stop, std::uint64_t{1});
+  segment_.unlink();
+}
+
+std::size_t sweep_leftovers(const std::string& broker) {
+  std::size_t swept = 0;
+  for (const shm::ListedSegment& listed : shm::list_segments()) {
+    if (!listed.name || listed.name->broker != broker) continue;
+    if (listed.name->kind == shm::SegmentKind::table) continue;
+    const std::string path = shm::segment_path(listed.file);
+    struct stat found {};
+    // What another uid put there under such a name is not ours to remove (and /dev/shm is sticky).
+    if (::lstat(path.c_str(), &found) != 0 || found.st_uid != ::geteuid()) continue;
+    if (::unlink(path.c_str()) == 0) ++swept;
+  }
+  return swept;
+}
+
+ResumeToken make_resume_token() {
+  static_assert(sizeof(ResumeToken) == sizeof(shm::Uuid));
+  return shm::make_random_uuid().bytes;
+}
+
+}  // namespace fairlead::broker

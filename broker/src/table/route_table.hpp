@@ -1,0 +1,87 @@
+// The route table: which routes and outboxes a broker has, for the dump tool and for the broker's
+// next life. Written by the broker alone, read by others with pread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fairlead/shm/layout/table_layout.hpp>
+#include <fairlead/shm/segment.hpp>
+
+#include "attach/segment_stamp.hpp"
+#include "table/table_lock.hpp"
+
+namespace fairlead::broker {
+
+using ResumeToken = std::array<std::uint8_t, 16>;
+
+// One line of the table.
+struct TableRecord {
+  shm::SegmentKind kind = shm::SegmentKind::route;
+  bool sealed = false;
+  std::uint64_t gate = 0;
+  shm::RouteIdentity identity{};
+  std::string segment{};  // empty when sealed
+  ResumeToken resume_token{};
+};
+
+// Not thread-safe; the broker's mutex guards it. The destructor leaves everything where it is (as a
+// killed broker does); remove() is the clean end.
+class RouteTable {
+ public:
+  using Slot = std::uint64_t;
+
+  /// Takes the broker's name (see lock_table), removes what a dead broker of that name left in
+  /// /dev/shm, and begins a new epoch. Throws Error.
+  RouteTable(const std::string& broker, std::string_view socket_path);
+
+  /// Nothing when /dev/shm is full or the table is.
+  [[nodiscard]] std::optional<Slot> add(const TableRecord& record);
+  void erase(Slot slot) noexcept;
+  void set_gate(Slot slot, std::uint64_t gate) noexcept;
+
+  [[nodiscard]] std::uint64_t take_subscription() noexcept;
+  /// Numbers from here on were never used before, in no life of this broker.
+  [[nodiscard]] std::uint64_t first_sequence() const noexcept { return first_sequence_; }
+  /// Keeps the reservation ahead of `next`, so that a killed broker's numbers are not used again.
+  void reserve_sequences(std::uint64_t next) noexcept;
+
+  [[nodiscard]] const SegmentStamp& stamp() const noexcept { return stamp_; }
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return stamp_.epoch(); }
+  [[nodiscard]] const TableLegacy& legacy() const noexcept { return legacy_; }
+  /// Leftover segments that were removed at the start.
+  [[nodiscard]] std::size_t swept() const noexcept { return swept_; }
+
+  /// The clean end: no later life finds anything.
+  void remove() noexcept;
+
+ private:
+  RouteTable(const std::string& broker, std::string_view socket_path, LockedTable table);
+  [[nodiscard]] shm::TableHeader& header() noexcept;
+  [[nodiscard]] shm::TableEntry& entry(Slot slot) noexcept;
+  void format(std::string_view socket_path);
+  [[nodiscard]] std::optional<Slot> free_slot() noexcept;
+
+  shm::Segment segment_;
+  TableLegacy legacy_;
+  SegmentStamp stamp_;
+  std::vector<Slot> free_;
+  std::uint64_t entries_ = 0;  // our own count, never read back
+  std::uint64_t first_sequence_;
+  std::uint64_t reserved_sequence_ = 0;
+  std::uint64_t next_subscription_;
+  std::size_t swept_ = 0;
+};
+
+/// Removes every named segment of `broker` in /dev/shm but its table. Only for the holder of the
+/// table's lock: then all of them are a dead broker's. Returns how many went.
+std::size_t sweep_leftovers(const std::string& broker);
+
+/// From getrandom(2). Throws Error(system).
+[[nodiscard]] ResumeToken make_resume_token();
+
+}  // namespace fairlead::broker

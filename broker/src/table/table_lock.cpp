@@ -1,0 +1,135 @@
+#include "table/table_lock.hpp"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <fairlead/shm/layout/table_layout.hpp>
+#include <fairlead/shm/segment_name.hpp>
+
+namespace fairlead::broker {
+
+using shm::OpenOutcome;
+using shm::Segment;
+using shm::TableHeader;
+
+namespace {
+
+enum class Lock : std::uint8_t { got, taken, replaced };
+
+bool still_named(const Segment& segment) {
+  struct stat ours {};
+  struct stat named {};
+  return ::fstat(segment.descriptor(), &ours) == 0 &&
+         ::lstat(shm::segment_path(segment.name()).c_str(), &named) == 0 &&
+         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+/// The lock belongs to the open file: it ends with the process, however that ends. Whoever got it
+/// must look again whether the name still leads here: its last holder may have removed it.
+Lock try_lock(const Segment& segment) {
+  int result = 0;
+  do {
+    result = ::flock(segment.descriptor(), LOCK_EX | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    if (errno == EWOULDBLOCK) return Lock::taken;
+    throw_system("cannot lock " + shm::segment_path(segment.name()));
+  }
+  return still_named(segment) ? Lock::got : Lock::replaced;
+}
+
+[[noreturn]] void throw_running(const Segment& segment, const std::string& broker) {
+  std::string who;
+  if (segment.file_bytes() >= sizeof(shm::SegmentHeader)) {
+    const auto& header = *reinterpret_cast<const shm::SegmentHeader*>(segment.data());
+    who = " as process " + std::to_string(header.broker_process);
+  }
+  throw Error(ErrorCode::name_taken, "a broker named " + broker + " is running already" + who +
+                                         "; stop it or choose another name");
+}
+
+bool makes_sense(const Segment& segment) {
+  if (segment.file_bytes() < shm::kTableEntriesOffset) return false;
+  const auto& table = *reinterpret_cast<const TableHeader*>(segment.data());
+  return table.entry_bytes == sizeof(shm::TableEntry) &&
+         table.entries.load() <=
+             (segment.file_bytes() - shm::kTableEntriesOffset) / sizeof(shm::TableEntry) &&
+         table.next_sequence.load() != 0 && table.next_subscription.load() != 0;
+}
+
+TableLegacy read_legacy(const Segment& segment) {
+  const auto& table = *reinterpret_cast<const TableHeader*>(segment.data());
+  TableLegacy legacy;
+  legacy.found = true;
+  legacy.clean = table.clean_stop.load() == 1;
+  legacy.epoch = table.segment.epoch;
+  legacy.next_sequence = table.next_sequence.load();
+  legacy.next_subscription = table.next_subscription.load();
+  const auto* entries =
+      reinterpret_cast<const shm::TableEntry*>(segment.data() + shm::kTableEntriesOffset);
+  for (std::uint64_t index = 0; index < table.entries.load(); ++index) {
+    if (entries[index].state == shm::TableEntryState::live) ++legacy.routes;
+  }
+  return legacy;
+}
+
+Segment create(const std::string& name, std::uint64_t maximum_bytes) {
+  return Segment::create_named(name, maximum_bytes, shm::kTableEntriesOffset);
+}
+
+}  // namespace
+
+LockedTable lock_table(const std::string& broker, std::uint64_t maximum_bytes) {
+  const std::string name = shm::table_segment_name(broker);
+  // Each round either ends or saw another broker come or go in the middle of it.
+  for (int round = 0; round < 8; ++round) {
+    shm::OpenOptions options;
+    options.owner = ::geteuid();
+    options.check_header = false;
+    options.map_bytes = maximum_bytes;
+    shm::OpenResult opened = Segment::open_named_read_write(name, options);
+    LockedTable table;
+    if (opened.ok()) {
+      table.segment = std::move(opened.segment);
+      const Lock lock = try_lock(table.segment);
+      if (lock == Lock::replaced) continue;
+      if (lock == Lock::taken) throw_running(table.segment, broker);
+      shm::OpenOptions strict;
+      strict.kind = shm::SegmentKind::table;
+      const bool usable = check_segment_header(table.segment.descriptor(), name, strict).outcome ==
+                              OpenOutcome::ok &&
+                          makes_sense(table.segment);
+      if (usable) {
+        table.legacy = read_legacy(table.segment);
+        return table;
+      }
+      table.segment.unlink();
+      continue;
+    }
+    if (opened.outcome == OpenOutcome::too_small) {  // its maker died, or is at it just now
+      ::unlink(shm::segment_path(name).c_str());
+      continue;
+    }
+    if (opened.outcome != OpenOutcome::missing) {
+      throw Error(error_code(opened.outcome), opened.sentence);
+    }
+    try {
+      table.segment = create(name, maximum_bytes);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::name_taken) continue;
+      throw;
+    }
+    const Lock lock = try_lock(table.segment);
+    if (lock == Lock::got) return table;
+    if (lock == Lock::taken) throw_running(table.segment, broker);
+  }
+  throw Error(ErrorCode::name_taken,
+              "brokers named " + broker + " come and go; choose another name");
+}
+
+}  // namespace fairlead::broker
