@@ -1,0 +1,47 @@
+// How a program gets its connection to a broker.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <fairlead/shm/error.hpp>
+#include <fairlead/shm/layout/route_layout.hpp>
+#include <fairlead/shm/unique_fd.hpp>
+#include <fairlead/shm/uuid.hpp>
+
+namespace fairlead::guest {
+
+/// Name of the environment variable that holds the number of an inherited, connected descriptor.
+inline constexpr const char* kInheritedDescriptorVariable = "FAIRLEAD_FD";
+
+/// Every way out has a name of its own: see Guest::attach().
+struct AttachOptions {
+  /// Where the broker listens. Empty, and no `descriptor`: the inherited descriptor is taken.
+  std::string socket_path{};
+  /// Already connected to a broker, nothing said on it yet (but for `mint`). Goes before the
+  /// others.
+  shm::UniqueFd descriptor{};
+  /// As whom to publish and subscribe; "" is whom the policy names for this uid, or as minted.
+  /// The policy has the last word.
+  std::string principal{};
+  /// Identity of the deployed program; several attachments may share one. Default: random.
+  std::optional<shm::Uuid> capsule{};
+  /// For the broker's log and the dump tool, at most 64 bytes; "" is what the kernel calls us.
+  std::string program{};
+  /// For the attach, and for each later question to the broker.
+  std::chrono::nanoseconds timeout = std::chrono::seconds(10);
+};
+
+/// What the broker said of itself and of us.
+struct Welcome {
+  std::string broker;                            // its name
+  std::uint64_t epoch = 0;                       // its life; grows with every restart
+  std::uint64_t guest = 0;                       // our number in its log
+  std::string principal;                         // who we are; "" is system
+  shm::Boundary boundary = shm::Boundary::none;  // what holds between us and other guests
+  std::string boundary_reason;                   // in one sentence
+};
+
+}  // namespace fairlead::guest

@@ -1,0 +1,186 @@
+#include "connection.hpp"
+
+#include <poll.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <fairlead/shm/control_socket.hpp>
+
+namespace fairlead::guest {
+namespace {
+
+namespace control = shm::control;
+using shm::ReceiveOutcome;
+using shm::SendOutcome;
+
+constexpr const char* kHungUp =
+    "the broker closed the connection; its log says why, or it has ended";
+
+std::optional<control::Header> header_of(std::span<const std::byte> packet) noexcept {
+  control::Header header{};
+  if (packet.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, packet.data(), sizeof header);
+  if (header.packet_bytes != packet.size()) return std::nullopt;
+  return header;
+}
+
+template <class Packet>
+std::optional<Packet> packet_as(std::span<const std::byte> packet) noexcept {
+  if (packet.size() != sizeof(Packet)) return std::nullopt;
+  Packet copy;
+  std::memcpy(&copy, packet.data(), sizeof copy);
+  return copy;
+}
+
+/// The broker's own code and words. A code that this build does not know is `denied`.
+Error refusal_of(const control::Refused& refused) {
+  constexpr auto kLast = static_cast<std::uint32_t>(ErrorCode::system);
+  const auto code =
+      refused.code <= kLast ? static_cast<ErrorCode>(refused.code) : ErrorCode::denied;
+  return {code, std::string(refused.sentence.view())};
+}
+
+}  // namespace
+
+void Connection::give_up(ErrorCode code, const std::string& sentence) {
+  gone_.store(true, std::memory_order_release);
+  throw Error(code, sentence);
+}
+
+// Sends are one system call each and packets are atomic, so they need no lock.
+bool Connection::send_now(std::span<const std::byte> packet) noexcept {
+  if (gone()) return false;
+  const SendOutcome outcome = shm::send_packet(socket_.get(), packet);
+  if (outcome == SendOutcome::closed) gone_.store(true, std::memory_order_release);
+  return outcome != SendOutcome::closed;
+}
+
+void Connection::acknowledge(std::uint64_t request) noexcept {
+  control::Plain packet{};
+  packet.header = {Kind::acknowledge, sizeof packet, request};
+  send_now(bytes_of(packet));
+}
+
+bool Connection::kick(std::uint64_t outbox) noexcept {
+  control::Plain packet{};
+  packet.value = outbox;
+  // A full socket is as good: the broker has packets to wake up for.
+  packet.header = {Kind::kick, sizeof packet, kNoAnswerWanted};
+  return send_now(bytes_of(packet));
+}
+
+/// True when the packet is none that somebody waits for.
+bool Connection::take_unasked(const control::Header& header, std::span<const std::byte> packet) {
+  if (header.kind == Kind::ended) {
+    const auto ended = packet_as<control::Ended>(packet);
+    if (!ended) give_up(ErrorCode::protocol, "the broker sent a misshapen 'ended' packet");
+    const std::lock_guard guard(ends_mutex_);
+    if (ends_.size() == kMostEnds) ends_.clear();
+    ends_[ended->subscription] =
+        RouteEnd{ended->state, ended->reason, std::string(ended->sentence.view())};
+    return true;
+  }
+  return header.request == kNoAnswerWanted;
+}
+
+std::vector<shm::UniqueFd> Connection::exchange(std::span<const std::byte> question,
+                                                std::uint64_t request, Kind expected,
+                                                std::size_t descriptors,
+                                                std::span<std::byte> reply) {
+  if (gone()) throw Error(ErrorCode::disconnected, "the connection to the broker is gone");
+  if (!home_.is_here()) {
+    throw Error(ErrorCode::invalid_argument,
+                "this connection belongs to the process that attached, not to its forked children; "
+                "attach again, or use Subscription::share()");
+  }
+  const auto deadline = std::chrono::steady_clock::now() + timeout_;
+  const SendOutcome sent = shm::send_packet_until(socket_.get(), question, {}, deadline);
+  // Who hung up may have said why before: that is read below.
+  if (sent == SendOutcome::full) give_up(ErrorCode::timeout, "the broker takes no packets");
+  std::array<std::byte, control::kMaximumPacketBytes> buffer;
+  for (;;) {
+    auto received = shm::receive_packet_until(socket_.get(), buffer,
+                                              control::kMaximumDescriptorsPerPacket, deadline);
+    switch (received.outcome) {
+      case ReceiveOutcome::nothing:
+        give_up(ErrorCode::timeout, "the broker did not answer in time");
+      case ReceiveOutcome::closed:
+        give_up(ErrorCode::disconnected, kHungUp);
+      case ReceiveOutcome::malformed:
+        give_up(ErrorCode::protocol, "the broker sent a packet that was cut or too large");
+      case ReceiveOutcome::failed:
+        give_up(ErrorCode::disconnected, "cannot receive from the broker");
+      case ReceiveOutcome::received:
+        break;
+    }
+    const auto packet = std::span<const std::byte>(buffer).first(received.bytes);
+    const auto header = header_of(packet);
+    if (!header) give_up(ErrorCode::protocol, "the broker sent a packet of an impossible size");
+    if (take_unasked(*header, packet)) continue;
+    if (header->request != request) {
+      give_up(ErrorCode::protocol, "the broker answered a question that nobody asked");
+    }
+    if (header->kind == Kind::refused) {
+      const auto refused = packet_as<control::Refused>(packet);
+      if (!refused) give_up(ErrorCode::protocol, "the broker sent a misshapen refusal");
+      throw refusal_of(*refused);
+    }
+    if (header->kind != expected || packet.size() != reply.size() ||
+        received.descriptors.size() > descriptors) {
+      give_up(ErrorCode::protocol, "the broker's answer is not one to this question");
+    }
+    std::memcpy(reply.data(), packet.data(), reply.size());
+    return std::move(received.descriptors);
+  }
+}
+
+void Connection::take_news() {
+  if (!home_.is_here()) return;
+  // Whoever holds the lock reads the news on the way to an answer.
+  const std::unique_lock guard(exchange_mutex_, std::try_to_lock);
+  if (!guard) return;
+  std::array<std::byte, control::kMaximumPacketBytes> buffer;
+  while (!gone()) {
+    const auto received = shm::receive_packet(socket_.get(), buffer, 0);
+    if (received.outcome == ReceiveOutcome::nothing) return;
+    const auto packet = std::span<const std::byte>(buffer).first(received.bytes);
+    const auto header = header_of(packet);
+    if (received.outcome != ReceiveOutcome::received || !header || !take_unasked(*header, packet)) {
+      gone_.store(true, std::memory_order_release);
+    }
+  }
+}
+
+bool Connection::look_whether_gone() noexcept {
+  if (gone()) return true;
+  pollfd entry{socket_.get(), POLLIN, 0};
+  if (::poll(&entry, 1, 0) <= 0) return false;
+  if ((entry.revents & POLLIN) != 0) {
+    try {
+      take_news();
+    } catch (...) {
+      // No memory for the news: the route's state says the same.
+    }
+  }
+  if ((entry.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
+    gone_.store(true, std::memory_order_release);
+  }
+  return gone();
+}
+
+std::optional<RouteEnd> Connection::end_of(std::uint64_t subscription) {
+  look_whether_gone();
+  const std::lock_guard guard(ends_mutex_);
+  const auto found = ends_.find(subscription);
+  if (found == ends_.end()) return std::nullopt;
+  return found->second;
+}
+
+void Connection::forget_end_of(std::uint64_t subscription) noexcept {
+  const std::lock_guard guard(ends_mutex_);
+  ends_.erase(subscription);
+}
+
+}  // namespace fairlead::guest

@@ -1,0 +1,84 @@
+// Both mappings of a route and what goes with them, shared by a subscription, its batches and its
+// kept messages.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include <fairlead/guest/batch.hpp>
+#include <fairlead/guest/shared_route.hpp>
+#include <fairlead/guest/subscription.hpp>
+#include <fairlead/shm/route_reader.hpp>
+#include <fairlead/shm/segment.hpp>
+#include <fairlead/shm/unique_fd.hpp>
+
+#include "connection.hpp"
+#include "view_pool.hpp"
+
+namespace fairlead::guest {
+
+/// Thread-safe. Ends the route (without waiting for an answer) in the process that subscribed.
+class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
+ public:
+  /// Checks sizes, seals and headers, then maps. `connection` is null in a worker process. Throws
+  /// Error: corrupt, truncated, wrong_layout, foreign_segment, out_of_memory.
+  MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connection);
+  ~MappedRoute();
+  MappedRoute(const MappedRoute&) = delete;
+  MappedRoute& operator=(const MappedRoute&) = delete;
+
+  [[nodiscard]] Batch drain(std::uint64_t byte_budget, std::size_t most) noexcept;
+  void release(Batch& batch) noexcept;
+  [[nodiscard]] std::optional<Kept> keep(const Message& message) noexcept;
+  void release_hold(shm::RouteReader::Hold hold) noexcept { reader_.release_hold(hold); }
+  [[nodiscard]] WaitOutcome wait(std::chrono::nanoseconds timeout,
+                                 const WaitSettings& settings) noexcept;
+  [[nodiscard]] SharedRoute share() const;
+
+  [[nodiscard]] const shm::RouteReader& reader() const noexcept { return reader_; }
+  [[nodiscard]] std::span<const std::byte> mapping() const noexcept { return route_.bytes(); }
+  [[nodiscard]] int wake_up() const noexcept { return wake_up_.get(); }
+  [[nodiscard]] std::uint64_t subscription() const noexcept { return subscription_; }
+  [[nodiscard]] const std::shared_ptr<Connection>& connection() const noexcept {
+    return connection_;
+  }
+  /// The route is ended by other means: the destructor has nothing to say.
+  void mark_ended() noexcept { ended_ = true; }
+
+ private:
+  /// What a waiter finds; nothing when there is nothing, and nothing else to tell.
+  std::optional<WaitOutcome> look(std::chrono::steady_clock::time_point deadline) noexcept;
+  [[nodiscard]] shm::CursorHeader& cursors() noexcept {
+    return *reinterpret_cast<shm::CursorHeader*>(cursors_.data());
+  }
+  [[nodiscard]] bool messages_may_be_left() const noexcept;
+  [[nodiscard]] WaitOutcome ended_outcome() const noexcept;
+  [[nodiscard]] bool broker_gone() noexcept;
+  [[nodiscard]] bool known_gone() const noexcept {
+    return gone_.load(std::memory_order_acquire) || (connection_ && connection_->gone());
+  }
+  void arm() noexcept;
+  void look_after_dead_workers() noexcept;
+
+  shm::Segment route_;
+  shm::Segment cursors_;
+  shm::UniqueFd wake_up_;
+  shm::UniqueFd liveness_;  // worker processes: a second descriptor of the guest's connection
+  std::shared_ptr<Connection> connection_;
+  const std::uint64_t subscription_;
+  const std::uint32_t lane_capacity_;
+  const bool sealed_;
+  const HomeProcess home_;  // that subscribed
+  std::atomic<bool> ended_{false};
+  std::atomic<bool> gone_{false};
+  shm::RouteReader reader_;
+  ViewPool views_;
+  std::atomic<std::uint32_t> drains_{0};  // roughly
+};
+
+}  // namespace fairlead::guest
