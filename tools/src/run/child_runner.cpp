@@ -1,0 +1,125 @@
+#include "run/child_runner.hpp"
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include <fairlead/guest/attach.hpp>
+#include <fairlead/shm/error.hpp>
+
+#include "command_line.hpp"
+#include "program.hpp"
+
+namespace fairlead::tools {
+namespace {
+
+constexpr std::array<int, 6> kPassedOn = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+
+// Blocks what is waited for, and gives the child the mask that we began with.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    ::sigemptyset(&waited_);
+    for (const int number : kPassedOn) ::sigaddset(&waited_, number);
+    ::sigaddset(&waited_, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &waited_, &before_);  // NOLINT(concurrency-mt-unsafe): one thread
+    // Ignored, as some parents leave it, children vanish without an exit code.
+    ::signal(SIGCHLD, SIG_DFL);
+  }
+  ~BlockedSignals() {
+    ::sigprocmask(SIG_SETMASK, &before_, nullptr);  // NOLINT(concurrency-mt-unsafe): one thread
+  }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+  [[nodiscard]] const sigset_t& before() const noexcept { return before_; }
+  [[nodiscard]] siginfo_t wait() const noexcept {
+    siginfo_t info{};
+    while (::sigwaitinfo(&waited_, &info) < 0) {
+    }
+    return info;
+  }
+
+ private:
+  sigset_t waited_{};
+  sigset_t before_{};
+};
+
+std::vector<std::string> environment_with(int descriptor) {
+  const std::string name = std::string(guest::kInheritedDescriptorVariable) + '=';
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!std::string_view(*variable).starts_with(name)) variables.emplace_back(*variable);
+  }
+  variables.push_back(name + std::to_string(descriptor));
+  return variables;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  out.reserve(texts.size() + 1);
+  // POSIX promises not to write through them.
+  for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+// posix_spawn() and not fork(): it tells why exec failed, and nothing of ours runs in the child.
+int spawn(const std::vector<std::string>& command, int connection, const BlockedSignals& signals,
+          pid_t& child) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawnattr_init(&attributes);
+  // Onto itself: clears close-on-exec, in the child only.
+  ::posix_spawn_file_actions_adddup2(&actions, connection, connection);
+  ::posix_spawnattr_setsigmask(&attributes, &signals.before());
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  const auto variables = environment_with(connection);
+  const int error = ::posix_spawnp(&child, command.front().c_str(), &actions, &attributes,
+                                   pointers(command).data(), pointers(variables).data());
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  return error;
+}
+
+int exit_code(int status) noexcept {
+  return WIFSIGNALED(status) ? kExitSignal + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// The terminal sends to the whole foreground group, so the child has it already.
+bool came_from_terminal(const siginfo_t& info) noexcept { return info.si_code == SI_KERNEL; }
+
+int wait_for(pid_t child, const BlockedSignals& signals) {
+  for (;;) {
+    const siginfo_t info = signals.wait();
+    if (info.si_signo != SIGCHLD) {
+      if (!came_from_terminal(info)) ::kill(child, info.si_signo);
+      continue;
+    }
+    int status = 0;
+    if (::waitpid(child, &status, WNOHANG) == child) return exit_code(status);
+  }
+}
+
+}  // namespace
+
+int run_child(const std::vector<std::string>& command, shm::UniqueFd connection) {
+  const BlockedSignals signals;
+  pid_t child = -1;
+  const int error = spawn(command, connection.get(), signals, child);
+  if (error != 0) {
+    report("fairlead run", "cannot start '" + command.front() + "': " + system_error_text(error));
+    return error == ENOENT ? kNotFound : kCannotStart;
+  }
+  connection.reset();
+  return wait_for(child, signals);
+}
+
+}  // namespace fairlead::tools

@@ -1,0 +1,21 @@
+// Starts a program with one inherited descriptor and lives as long as it does.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <fairlead/shm/unique_fd.hpp>
+
+namespace fairlead::tools {
+
+inline constexpr int kCannotStart = 126;
+inline constexpr int kNotFound = 127;
+
+/// Runs command[0] (looked up in PATH) with `connection` open at the number that FAIRLEAD_FD names,
+/// and passes SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1 and SIGUSR2 on, but for those that the
+/// terminal has sent to both already. The connection is closed here, so that it ends with the
+/// command. Returns the command's exit code, 128 plus the signal that ended it, or one of the
+/// above, with a line on standard error. Throws Error.
+int run_child(const std::vector<std::string>& command, shm::UniqueFd connection);
+
+}  // namespace fairlead::tools
