@@ -1,0 +1,114 @@
+#include "daemon_process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <fairlead/shm/control_socket.hpp>
+#include <fairlead/shm/segment_name.hpp>
+
+#include "support/test_broker.hpp"
+
+namespace fairlead::test {
+
+Daemon::Daemon(const DaemonOptions& options) : name_(unique_broker_name()) {
+  char directory[] = "/tmp/fairlead-test-XXXXXX";
+  directory_ = ::mkdtemp(directory);
+  notifications_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, (directory_ + "/notify").c_str());
+  EXPECT_EQ(::bind(notifications_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  std::vector<std::string> arguments;
+  if (!options.plain) arguments = {"--name", name_, "--socket", socket_path()};
+  if (!options.policy.empty()) {
+    write_policy(options.policy);
+    arguments.insert(arguments.end(), {"--policy", directory_ + "/policy.toml"});
+  }
+  arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
+  run(arguments);
+}
+
+void Daemon::run(const std::vector<std::string>& arguments) {
+  const std::string notify = "NOTIFY_SOCKET=" + directory_ + "/notify";
+  const std::string out = directory_ + "/out";
+  const std::string err = directory_ + "/err";
+  std::vector<char*> words = {const_cast<char*>(FAIRLEAD_BROKER_PROGRAM)};
+  for (const std::string& argument : arguments)
+    words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
+  char* environment[] = {const_cast<char*>(notify.c_str()), nullptr};
+  pid_ = ::fork();
+  if (pid_ != 0) return;
+  ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
+  ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+  ::execve(words[0], words.data(), environment);
+  ::_exit(127);
+}
+
+Daemon::~Daemon() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, &status_, 0);
+  }
+  for (const std::string& left : segments()) ::unlink(shm::segment_path(left).c_str());
+  std::filesystem::remove_all(directory_);
+}
+
+std::string Daemon::notified(const std::string& piece) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (shm::wait_for_events(notifications_.get(), POLLIN, deadline)) {
+    char text[4'096];
+    const ssize_t bytes = ::recv(notifications_.get(), text, sizeof text, 0);
+    const std::string message(text, bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
+    if (message.find(piece) != std::string::npos) return message;
+  }
+  return {};
+}
+
+void Daemon::signal(int number) const { ::kill(pid_, number); }
+
+int Daemon::exit_code() {
+  if (pid_ > 0) {
+    ::waitpid(pid_, &status_, 0);
+    pid_ = -1;
+  }
+  return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
+}
+
+std::string Daemon::file(const std::string& name) const {
+  std::ifstream stream(directory_ + "/" + name);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::string Daemon::standard_error() { return file("err"); }
+std::string Daemon::standard_output() { return file("out"); }
+
+void Daemon::write_policy(const std::string& text) const {
+  std::ofstream(directory_ + "/policy.toml") << text;
+}
+
+std::vector<std::string> Daemon::segments() const {
+  std::vector<std::string> files;
+  for (const shm::ListedSegment& listed : shm::list_segments()) {
+    if (listed.file.starts_with("fairlead." + name_ + ".")) files.push_back(listed.file);
+  }
+  return files;
+}
+
+}  // namespace fairlead::test

@@ -1,0 +1,183 @@
+// fairlead-broker as people and service managers see it.
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <fairlead/shm/segment_name.hpp>
+
+#include "daemon_process.hpp"
+#include "support/raw_guest.hpp"
+
+namespace fairlead::test {
+namespace {
+
+std::string policy_of(std::string_view principal) {
+  return "[[principal]]\nname = \"" + std::string(principal) + "\"\nuid = [" +
+         std::to_string(::geteuid()) +
+         "]\npublish = [\"*\"]\nsubscribe = [\"*\"]\nadmission = \"all\"\n";
+}
+
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+TEST(Daemon, SIGTERM_ends_it_and_leaves_nothing) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Daemon daemon;
+    ASSERT_TRUE(daemon.ready());
+    RawGuest guest(daemon.socket_path());
+    guest.hello();
+    const auto route = guest.subscribe("t");
+    const auto outbox = guest.open_outbox();
+    EXPECT_EQ(guest.publish(*outbox, "t", "x").taken.load(), 1U);
+    EXPECT_EQ(daemon.segments().size(), 3U);
+    daemon.signal(signal);
+    EXPECT_FALSE(daemon.notified("STOPPING=1").empty());
+    EXPECT_EQ(daemon.exit_code(), 0);
+    EXPECT_TRUE(daemon.segments().empty());
+    EXPECT_NE(::access(daemon.socket_path().c_str(), F_OK), 0);
+    EXPECT_TRUE(guest.hung_up());
+    EXPECT_EQ(route->payloads(), std::vector<std::string>({"x"}));
+  }
+}
+
+TEST(Daemon, the_next_one_removes_what_a_killed_one_left) {
+  Daemon killed;
+  ASSERT_TRUE(killed.ready());
+  RawGuest guest(killed.socket_path());
+  guest.hello();
+  const auto route = guest.subscribe("t");
+  killed.signal(SIGKILL);
+  EXPECT_EQ(killed.exit_code(), 128 + SIGKILL);
+  EXPECT_EQ(killed.segments().size(), 2U);
+  Daemon next(
+      {.arguments = {"--name", killed.name(), "--socket", killed.socket_path()}, .plain = true});
+  ASSERT_TRUE(next.ready());
+  EXPECT_EQ(killed.segments().size(), 1U);  // its own table
+  RawGuest again(killed.socket_path());
+  EXPECT_EQ(again.hello().epoch, 2U);
+  const auto later = again.subscribe("t");
+  EXPECT_GT(later->answer.subscription, route->answer.subscription);
+  next.signal(SIGTERM);
+  EXPECT_EQ(next.exit_code(), 0);
+  EXPECT_TRUE(killed.segments().empty());
+}
+
+TEST(Daemon, SIGHUP_reloads_the_policy) {
+  Daemon daemon({.policy = policy_of("alice")});
+  ASSERT_TRUE(daemon.ready());
+  daemon.write_policy(policy_of("bob"));
+  daemon.signal(SIGHUP);
+  const std::string reloading = daemon.notified("RELOADING=1");
+  EXPECT_NE(reloading.find("MONOTONIC_USEC="), std::string::npos);
+  EXPECT_FALSE(daemon.notified("READY=1").empty());
+  EXPECT_EQ(RawGuest(daemon.socket_path()).hello().principal.view(), "bob");
+}
+
+TEST(Daemon, SIGHUP_with_a_bad_policy_keeps_the_old_one_and_says_why) {
+  Daemon daemon({.policy = policy_of("alice")});
+  ASSERT_TRUE(daemon.ready());
+  daemon.write_policy("[[principal]\n");
+  daemon.signal(SIGHUP);
+  const std::string status = daemon.notified("READY=1\nSTATUS=");
+  EXPECT_NE(status.find("the old policy stays: " + daemon.directory() + "/policy.toml:1:"),
+            std::string::npos)
+      << status;
+  EXPECT_EQ(RawGuest(daemon.socket_path()).hello().principal.view(), "alice");
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.exit_code(), 0);
+  EXPECT_NE(daemon.standard_error().find("error: the old policy stays: "), std::string::npos);
+}
+
+TEST(Daemon, a_bad_policy_at_the_start_is_exit_code_3) {
+  Daemon daemon({.policy = "[[principal]]\nname = 7\n"});
+  EXPECT_EQ(daemon.exit_code(), 3);
+  const std::string text = daemon.standard_error();
+  EXPECT_TRUE(text.starts_with("fairlead-broker: " + daemon.directory() + "/policy.toml:")) << text;
+  EXPECT_EQ(lines(text), 1U);
+  EXPECT_TRUE(daemon.segments().empty());
+}
+
+TEST(Daemon, a_name_that_is_taken_is_exit_code_4) {
+  Daemon first;
+  ASSERT_TRUE(first.ready());
+  Daemon second({.arguments = {"--name", first.name(), "--socket", first.socket_path() + "2"},
+                 .plain = true});
+  EXPECT_EQ(second.exit_code(), 4);
+  EXPECT_EQ(second.standard_error(),
+            "fairlead-broker: a broker named " + first.name() + " is running already as process " +
+                std::to_string(first.pid()) + "; stop it or choose another name\n");
+  RawGuest(first.socket_path()).hello();
+}
+
+TEST(Daemon, a_socket_path_that_is_taken_is_exit_code_5) {
+  Daemon first;
+  ASSERT_TRUE(first.ready());
+  Daemon second({.arguments = {"--name", first.name() + "b", "--socket", first.socket_path()},
+                 .plain = true});
+  EXPECT_EQ(second.exit_code(), 5);
+  EXPECT_EQ(second.standard_error(),
+            "fairlead-broker: socket path " + first.socket_path() +
+                " is taken: a live broker listens there; stop it or use another path\n");
+  EXPECT_EQ(first.segments().size(), 1U);
+  RawGuest(first.socket_path()).hello();
+}
+
+TEST(Daemon, wrong_options_are_exit_code_2_and_one_line) {
+  const std::vector<std::vector<std::string>> wrong = {{"--nonsense"},
+                                                       {"--log-level", "loud"},
+                                                       {"--log-format", "xml"},
+                                                       {"--name", "no/slash"},
+                                                       {"--name"},
+                                                       {"stray"}};
+  for (const auto& arguments : wrong) {
+    Daemon daemon({.arguments = arguments, .plain = true});
+    EXPECT_EQ(daemon.exit_code(), 2) << arguments[0];
+    EXPECT_TRUE(daemon.standard_error().starts_with("fairlead-broker: "));
+    EXPECT_EQ(lines(daemon.standard_error()), 1U) << daemon.standard_error();
+  }
+}
+
+TEST(Daemon, help_shows_an_example_and_version_the_version) {
+  Daemon help({.arguments = {"--help"}, .plain = true});
+  EXPECT_EQ(help.exit_code(), 0);
+  EXPECT_NE(help.standard_output().find("Example: fairlead-broker --name main"), std::string::npos);
+  Daemon version({.arguments = {"--version"}, .plain = true});
+  EXPECT_EQ(version.exit_code(), 0);
+  EXPECT_EQ(version.standard_output(), "fairlead-broker " FAIRLEAD_VERSION "\n");
+}
+
+TEST(Daemon, each_line_of_the_json_log_is_one_object_that_names_route_and_principal) {
+  Daemon daemon({.arguments = {"--log-format", "json"}, .policy = policy_of("alice")});
+  ASSERT_TRUE(daemon.ready());
+  {
+    RawGuest guest(daemon.socket_path());
+    guest.hello();
+    (void)guest.subscribe("a.*");
+    daemon.signal(SIGTERM);
+    EXPECT_EQ(daemon.exit_code(), 0);
+  }
+  std::istringstream text(daemon.standard_error());
+  std::string line;
+  bool found = false;
+  while (std::getline(text, line)) {
+    const auto entry = nlohmann::json::parse(line);
+    EXPECT_TRUE(entry.contains("time") && entry.contains("level") && entry.contains("message"));
+    if (!entry.contains("pattern")) continue;
+    found = true;
+    EXPECT_EQ(entry["pattern"], "a.*");
+    EXPECT_EQ(entry["principal"], "alice");
+    EXPECT_EQ(entry["subscription"], 1);
+  }
+  EXPECT_TRUE(found);
+}
+
+}  // namespace
+}  // namespace fairlead::test

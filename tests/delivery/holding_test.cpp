@@ -1,0 +1,127 @@
+// R22: what a guest still reads is never overwritten, and what it holds is its own problem.
+#include "rule_fixture.hpp"
+
+namespace fairlead::test {
+namespace {
+
+class Holding : public RuleTest {
+ protected:
+  // Fills and evicts the route over and over.
+  void churn(TestRoute& route, int times) {
+    for (int each = 0; each < times; ++each) {
+      publish("p" + std::to_string(each % 7),
+              std::string(static_cast<std::size_t>(each % 900), 'z'));
+      if (each % 50 == 0) route.take_all(kAll, 20);
+    }
+  }
+};
+FAIRLEAD_UNDER_EVERY_DRIVER(Holding);
+
+TEST_P(Holding, R22_a_batch_that_is_out_stays_as_it_was) {
+  TestRoute& route = add(Policy::oldest_head, 20'000);
+  for (int each = 0; each < 30; ++each)
+    publish("p" + std::to_string(each % 5), "held " + std::to_string(each));
+  const DrainResult held = route.drain();
+  ASSERT_EQ(held.messages.size(), 30U);
+  churn(route, 5'000);
+  EXPECT_EQ(route.ends->guest().look(held.batch), held.messages);
+  EXPECT_GT(route.counters().arena_retired_bytes.load(), 0U);
+  route.ends->guest().release(held.batch);
+  route.take_all();
+  route.route->maintain();
+  EXPECT_EQ(route.counters().arena_retired_bytes.load(), 0U) << "released, so its memory is free";
+}
+
+TEST_P(Holding, R22_a_message_that_is_kept_outlives_its_batch_and_its_lane) {
+  TestRoute& route = add(Policy::oldest_head, 20'000);
+  publish("alice", "kept");
+  DrainResult batch = route.drain();
+  const auto hold = route.ends->guest().hold(batch.batch, 0);
+  ASSERT_TRUE(hold.has_value());
+  route.ends->guest().release(batch.batch);
+  churn(route, 5'000);
+  EXPECT_EQ(route.ends->guest().look_held(*hold), batch.messages[0]);
+  EXPECT_EQ(route.ends->guest().look_held(*hold).principal, "alice");
+  // It pins its chunk and no other.
+  route.take_all();
+  route.route->maintain();
+  EXPECT_EQ(route.counters().arena_retired_bytes.load(), shm::kMinimumChunkBytes);
+  EXPECT_EQ(route.counters().held_messages.load(), 1U);
+  route.ends->guest().release_hold(*hold);
+  route.route->maintain();
+  EXPECT_EQ(route.counters().arena_retired_bytes.load(), 0U);
+  EXPECT_EQ(route.counters().held_messages.load(), 0U);
+}
+
+TEST_P(Holding, R22_held_messages_occupy_the_segment_and_not_the_budget) {
+  TestRoute& route = add(Policy::reject, 1'000);
+  publish_bytes("p", 1'000);
+  const DrainResult held = route.drain();
+  ASSERT_EQ(held.messages.size(), 1U);
+  EXPECT_EQ(publish_bytes("p", 1'000).taken, 1U) << "the budget is free again";
+  EXPECT_GE(route.counters().arena_used_bytes.load(), 2 * 1'000U + sizeof(shm::LanePage));
+}
+
+TEST_P(Holding, R22_256_messages_may_be_kept_and_the_next_is_told_so) {
+  TestRoute& route = add(Policy::oldest_head, 100'000);
+  for (int each = 0; each < 300; ++each) publish("p", "x");
+  DrainResult batch = route.drain();
+  std::vector<std::uint32_t> holds;
+  for (std::uint32_t each = 0; each < 256; ++each) {
+    const auto hold = route.ends->guest().hold(batch.batch, each);
+    ASSERT_TRUE(hold.has_value());
+    holds.push_back(*hold);
+  }
+  EXPECT_FALSE(route.ends->guest().hold(batch.batch, 256).has_value());
+  route.ends->guest().release_hold(holds[100]);
+  EXPECT_TRUE(route.ends->guest().hold(batch.batch, 256).has_value());
+}
+
+TEST_P(Holding, R22_64_batches_may_be_out_and_the_next_is_told_so) {
+  TestRoute& route = add(Policy::oldest_head, 100'000);
+  for (int each = 0; each < 100; ++each) publish("p", "x");
+  std::vector<DrainResult> batches;
+  for (int each = 0; each < 64; ++each) {
+    batches.push_back(route.drain(0, 1));
+    ASSERT_EQ(batches.back().outcome, Outcome::ok);
+  }
+  EXPECT_EQ(route.drain(0, 1).outcome, Outcome::too_many_batches);
+  route.ends->guest().release(batches[10].batch);
+  EXPECT_EQ(route.drain(0, 1).outcome, Outcome::ok);
+}
+
+TEST_P(Holding, R22_a_guest_that_holds_too_much_makes_its_own_route_refuse_and_nobody_elses) {
+  TestRoute& hoarder = add(Policy::oldest_head, 100'000, "*", 1024 * 1024, 64);
+  TestRoute& other = add(Policy::oldest_head, 100'000, "*", 1024 * 1024, 64);
+  Report report;
+  std::vector<DrainResult> batches;
+  for (int each = 0; each < 60 && report.refused == 0; ++each) {
+    report = publish_bytes("p", 60'000);
+    batches.push_back(hoarder.drain());
+    other.take_all();
+  }
+  ASSERT_EQ(report.refused, 1U) << "a megabyte cannot hold 60 times 60,000 bytes";
+  EXPECT_EQ(report.reason, Refusal::segment_full);
+  EXPECT_EQ(report.taken, 1U);
+  EXPECT_EQ(other.counters().refused.load(), 0U);
+  EXPECT_EQ(hoarder.counters().evicted.load(), 0U);
+  for (const DrainResult& batch : batches) {
+    if (batch.outcome != Outcome::ok) continue;
+    EXPECT_EQ(hoarder.ends->guest().look(batch.batch), batch.messages);
+    hoarder.ends->guest().release(batch.batch);
+  }
+  EXPECT_EQ(publish_bytes("p", 60'000).refused, 0U) << "released, so there is room again";
+}
+
+TEST_P(Holding, R22_a_batch_that_is_held_for_long_keeps_no_evicted_memory) {
+  TestRoute& route = add(Policy::oldest_head, 100'000, "*", 1024 * 1024, 64);
+  for (int each = 0; each < 5; ++each) publish_bytes("p", 60'000);
+  const DrainResult held = route.drain(kAll, 5);
+  for (int each = 0; each < 200; ++each) {
+    ASSERT_EQ(publish_bytes("q", 60'000).taken, 1U) << each;
+  }
+  EXPECT_EQ(route.ends->guest().look(held.batch), held.messages);
+}
+
+}  // namespace
+}  // namespace fairlead::test

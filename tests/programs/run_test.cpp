@@ -1,0 +1,170 @@
+// `fairlead run`: the connection, the exit codes and the signals.
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "program.hpp"
+
+namespace fairlead::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class Run : public testing::Test {
+ protected:
+  [[nodiscard]] std::vector<std::string> command(std::vector<std::string> words) const {
+    std::vector<std::string> all = {"run",      "--principal",    "agent.x",
+                                    "--socket", broker_.socket(), "--"};
+    all.insert(all.end(), words.begin(), words.end());
+    return fairlead(std::move(all));
+  }
+  [[nodiscard]] std::vector<std::string> shell(const std::string& script) const {
+    return command({"sh", "-c", script});
+  }
+
+  BrokerProcess broker_;
+};
+
+TEST_F(Run, the_exit_code_is_the_commands) {
+  for (const int code : {0, 1, 42, 255}) {
+    EXPECT_EQ(run_to_end(shell("exit " + std::to_string(code))).code, code);
+  }
+}
+
+TEST_F(Run, a_signal_that_ends_the_command_is_told_like_a_shell_does) {
+  EXPECT_EQ(run_to_end(shell("kill -TERM $$")).code, 128 + SIGTERM);
+  EXPECT_EQ(run_to_end(shell("kill -KILL $$")).code, 128 + SIGKILL);
+}
+
+TEST_F(Run, what_cannot_be_started_is_told_apart) {
+  const Ended nowhere = run_to_end(command({"no-such-program-anywhere"}));
+  EXPECT_EQ(nowhere.code, 127);
+  EXPECT_EQ(nowhere.error,
+            "fairlead run: cannot start 'no-such-program-anywhere': No such file or directory "
+            "(ENOENT)\n");
+  const ScratchDirectory scratch;
+  const std::string file = scratch.write("not-executable", "#!/bin/sh\n");
+  EXPECT_EQ(run_to_end(command({file})).code, 126);
+  EXPECT_EQ(run_to_end(command({scratch.path()})).code, 126);
+}
+
+TEST_F(Run, its_own_failures_are_125) {
+  const Ended gone = run_to_end(
+      fairlead({"run", "--principal", "a", "--socket", broker_.socket() + ".not", "--", "true"}));
+  EXPECT_EQ(gone.code, 125);
+  EXPECT_THAT(gone.error, HasSubstr("fairlead run: "));
+  for (const auto& wrong :
+       std::vector<std::vector<std::string>>{{"run", "--principal", "a", "true"},
+                                             {"run", "--principal", "a", "--"},
+                                             {"run", "--principal", "a"},
+                                             {"run", "--", "true"},
+                                             {"run", "--principal", "a b", "--", "true"},
+                                             {"run", "--no-such", "--", "true"}}) {
+    const Ended ended = run_to_end(fairlead(wrong));
+    EXPECT_EQ(ended.code, 125);
+    EXPECT_THAT(ended.error, HasSubstr("(see fairlead run --help)\n"));
+  }
+}
+
+TEST_F(Run, the_command_has_the_connection_and_no_other_descriptor_of_ours) {
+  const Ended ended = run_to_end(shell("echo $FAIRLEAD_FD; ls /proc/self/fd | wc -l"));
+  ASSERT_EQ(ended.code, 0);
+  // Three streams, the connection, and what ls reads the directory by.
+  EXPECT_THAT(ended.output, testing::MatchesRegex("[0-9]+\n5\n"));
+}
+
+TEST_F(Run, the_command_is_that_principal_and_no_other) {
+  Program sub(command({FAIRLEAD_PROGRAM, "sub", "t", "--count", "1"}));
+  ASSERT_TRUE(sub.wait_for_error("subscribed to t")) << sub.error();
+  const Ended pub = run_to_end(command({FAIRLEAD_PROGRAM, "pub", "t"}), "x");
+  EXPECT_EQ(pub.code, 0) << pub.error;
+  EXPECT_THAT(pub.error, HasSubstr(" as agent.x: matched 1, taken 1"));
+  EXPECT_EQ(sub.exit_code(), 0);
+  EXPECT_EQ(sub.output(), "t agent.x x\n");
+  const Ended other =
+      run_to_end(command({FAIRLEAD_PROGRAM, "pub", "t", "--principal", "bob"}), "x");
+  EXPECT_EQ(other.code, 1);
+}
+
+TEST_F(Run, a_policy_without_a_minter_refuses) {
+  const BrokerProcess strict(
+      "[[principal]]\nname = \"alice\"\nuid = \"self\"\npublish = [\"*\"]\nsubscribe = [\"*\"]\n");
+  const Ended ended = run_to_end(
+      fairlead({"run", "--principal", "alice", "--socket", strict.socket(), "--", "true"}));
+  EXPECT_EQ(ended.code, 125);
+  EXPECT_EQ(std::count(ended.error.begin(), ended.error.end(), '\n'), 1) << ended.error;
+}
+
+bool wait_until_stopped(pid_t process) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (std::chrono::steady_clock::now() < deadline) {
+    std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+    std::string line;
+    std::getline(file, line);
+    if (line.find(") T ") != std::string::npos) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+// The command says on its output that its trap is set, so no signal comes too early.
+constexpr const char* kTrap =
+    "trap 'echo got %; exit 9' %; echo ready; while :; do sleep 0.01; done";
+
+std::string trap_of(const std::string& name) {
+  std::string script = kTrap;
+  for (std::size_t at = script.find('%'); at != std::string::npos; at = script.find('%', at)) {
+    script.replace(at, 1, name);
+  }
+  return script;
+}
+
+TEST_F(Run, signals_are_passed_on) {
+  const std::vector<std::pair<int, std::string>> signals = {{SIGTERM, "TERM"}, {SIGINT, "INT"},
+                                                            {SIGHUP, "HUP"},   {SIGQUIT, "QUIT"},
+                                                            {SIGUSR1, "USR1"}, {SIGUSR2, "USR2"}};
+  for (const auto& [number, name] : signals) {
+    Program program(shell(trap_of(name)));
+    ASSERT_TRUE(program.wait_for_output("ready\n"));
+    program.signal(number);
+    EXPECT_EQ(program.exit_code(), 9) << name;
+    EXPECT_THAT(program.output(), HasSubstr("got " + name));
+  }
+}
+
+TEST_F(Run, a_command_that_is_stopped_and_goes_on_is_still_waited_for) {
+  Program program(shell("echo $$; kill -STOP $$; exit 5"));
+  ASSERT_TRUE(program.wait_for_output("\n"));
+  const pid_t child = std::stoi(program.output());
+  ASSERT_TRUE(wait_until_stopped(child));
+  ASSERT_EQ(::kill(child, SIGCONT), 0);
+  EXPECT_EQ(program.exit_code(), 5);
+}
+
+TEST_F(Run, the_keeper_itself_keeps_no_connection) {
+  ProgramOptions open;
+  open.keep_input = true;
+  Program program(shell("echo ready; read line"), open);
+  ASSERT_TRUE(program.wait_for_output("ready\n"));
+  const std::string descriptors = "/proc/" + std::to_string(program.pid()) + "/fd";
+  for (const auto& entry : std::filesystem::directory_iterator(descriptors)) {
+    EXPECT_THAT(std::filesystem::read_symlink(entry).string(), Not(HasSubstr("socket:")));
+  }
+  program.end_input();
+  EXPECT_EQ(program.exit_code(), 1);
+}
+
+}  // namespace
+}  // namespace fairlead::test
