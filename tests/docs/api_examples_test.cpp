@@ -29,11 +29,9 @@ class ApiExample : public ::testing::Test {
   static std::string unique(const std::string& what) {
     return what + "-" + std::to_string(::getpid());
   }
+  // By name, and no more than is wanted: that compiles without a warning.
   static broker::BrokerOptions options() {
-    broker::BrokerOptions options;
-    options.name = unique("api");
-    options.socket_path = "/tmp/" + unique("fairlead-api");
-    return options;
+    return {.name = unique("api"), .socket_path = "/tmp/" + unique("fairlead-api")};
   }
 
   broker::Broker broker_{options()};

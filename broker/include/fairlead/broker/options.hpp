@@ -34,12 +34,12 @@ struct BrokerOptions {
 
   /// Where guests attach. Empty: no socket, guests only by Broker::connect(). See
   /// default_socket_path() for what the programs of fairlead use.
-  std::string socket_path;
+  std::string socket_path{};
   /// Of the socket. The policy decides who may attach; this only keeps others from trying.
   std::uint32_t socket_mode = 0666;
 
   /// TOML, docs/policy.md. Empty: only the broker's own user may attach, and may do everything.
-  std::filesystem::path policy_path;
+  std::filesystem::path policy_path{};
 
   /// What `automatic` means when a guest wishes nothing: a sealed segment for a guest of our own
   /// uid behind a sandbox that makes the boundary enforced, else a named one. `named` or `sealed`
@@ -48,14 +48,14 @@ struct BrokerOptions {
 
   /// Called from several threads, one at a time, never while a publish waits for it. Empty: nothing
   /// is logged. It must not call the broker.
-  std::function<void(const LogRecord&)> logger;
+  std::function<void(const LogRecord&)> logger{};
   LogLevel log_level = LogLevel::info;
 
   /// CLOCK_MONOTONIC in nanoseconds; for tests that rule the time.
-  std::function<std::uint64_t()> clock;
+  std::function<std::uint64_t()> clock{};
 
   /// How long an outbox is still polled after its last message. Empty: the policy's spin_us.
-  std::optional<std::chrono::nanoseconds> outbox_spin;
+  std::optional<std::chrono::nanoseconds> outbox_spin{};
   /// How often a full route is asked for room on behalf of a publisher that waits (R21): from the
   /// first to the longest, doubling.
   std::chrono::nanoseconds first_pause = std::chrono::microseconds(100);
