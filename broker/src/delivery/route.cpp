@@ -77,8 +77,8 @@ bool Route::look(Lane lane, std::optional<Lane> keep) {
 
 // Goes through what the guest reported since the last time until `enough()`, or there is no more,
 // or too many entries led to nothing. An honest guest reports each claim once, and each claim is of
-// a message that was pushed: so pushes pay for entries, and only a liar ever runs out of credit.
-// True when `enough()`.
+// a message that was pushed: so pushes pay for entries, and for a sweep over all lanes once in as
+// many claims as lap the log. Only a liar ever runs out of credit. True when `enough()`.
 template <class Enough>
 bool Route::absorb_reports(std::optional<Lane> keep, Enough&& enough) {
   while (!enough()) {
@@ -86,18 +86,26 @@ bool Route::absorb_reports(std::optional<Lane> keep, Enough&& enough) {
     const RouteWriter::Report report = writer_.next_report(lane);
     if (report == RouteWriter::Report::none) return false;
     if (report == RouteWriter::Report::lane && look(lane, keep)) continue;
-    if (report_credit_ == 0) return false;
+    if (report_credit_ == 0 || reports_left_ == 0) return false;
     --report_credit_;
+    --reports_left_;
   }
   return true;
 }
 
-// All that the log can hold and one look at every lane after it was lapped.
+// Credit is never taken away: what a guest has not taken yet, it may still take message by message.
 void Route::earn_report_credit() noexcept {
-  if (report_credit_ < shm::kDrainReportEntries + identity_.lane_capacity) ++report_credit_;
+  report_credit_ += (identity_.lane_capacity - 1) / shm::kDrainReportEntries + 1;
+  begin_looking();
+}
+
+// What one operation may cost: the rest of a sweep, and then another one, or all of the log.
+void Route::begin_looking() noexcept {
+  reports_left_ = shm::kDrainReportEntries + 2 * identity_.lane_capacity;
 }
 
 void Route::maintain() noexcept {
+  begin_looking();
   try {
     absorb_reports(std::nullopt, [] { return false; });
     writer_.reclaim();
@@ -233,6 +241,7 @@ PushOutcome Route::push(std::string_view principal, const shm::MessageStamp& sta
 
 bool Route::full_for(std::string_view principal, std::uint64_t cost) noexcept {
   if (eviction_ || closed_ || writer_.poisoned() || cost > identity_.budget_bytes) return false;
+  begin_looking();
   try {
     const std::optional<Lane> lane = find(principal);
     if (lane && writer_.observe(*lane).poisoned) return false;

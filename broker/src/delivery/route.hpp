@@ -93,6 +93,7 @@ class Route {
   [[nodiscard]] shm::Refusal memory_refusal() const noexcept;
   void absorb_some(std::optional<shm::Lane> keep);
   void earn_report_credit() noexcept;
+  void begin_looking() noexcept;
   template <class Enough>
   bool absorb_reports(std::optional<shm::Lane> keep, Enough&& enough);
   bool look(shm::Lane lane, std::optional<shm::Lane> keep);
@@ -115,7 +116,8 @@ class Route {
   std::unique_ptr<Eviction> eviction_;
   std::unordered_map<std::string, shm::Lane, NameHash, std::equal_to<>> lanes_;
   int wake_descriptor_;
-  std::uint32_t report_credit_ = shm::kMaximumFruitlessReports;
+  std::uint64_t report_credit_ = shm::kMaximumFruitlessReports;
+  std::uint32_t reports_left_ = 0;  // in this operation
   bool closed_ = false;
 };
 
