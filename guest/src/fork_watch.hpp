@@ -1,21 +1,17 @@
 // Tells a forked child from the process that made an object, without a system call.
 #pragma once
 
-#include <cstdint>
+#include <fairlead/shm/process_identity.hpp>
 
 namespace fairlead::guest {
 
-/// Generation of this process: changes in the child of fork(). Not seen: a bare clone() system
-/// call.
-[[nodiscard]] std::uint32_t process_generation() noexcept;
-
-/// Remembers the process that it was made in.
+/// Remembers the process that it was made in. Not seen: a bare clone() system call.
 class HomeProcess {
  public:
-  [[nodiscard]] bool is_here() const noexcept { return generation_ == process_generation(); }
+  [[nodiscard]] bool is_here() const noexcept { return process_ == shm::this_process(); }
 
  private:
-  std::uint32_t generation_ = process_generation();
+  shm::ProcessIdentity process_ = shm::this_process();
 };
 
 }  // namespace fairlead::guest

@@ -53,9 +53,6 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
  private:
   /// What a waiter finds; nothing when there is nothing, and nothing else to tell.
   std::optional<WaitOutcome> look(std::chrono::steady_clock::time_point deadline) noexcept;
-  [[nodiscard]] shm::CursorHeader& cursors() noexcept {
-    return *reinterpret_cast<shm::CursorHeader*>(cursors_.data());
-  }
   [[nodiscard]] bool messages_may_be_left() const noexcept;
   [[nodiscard]] WaitOutcome ended_outcome() const noexcept;
   [[nodiscard]] bool broker_gone() noexcept;
@@ -63,7 +60,6 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
     return gone_.load(std::memory_order_acquire) || (connection_ && connection_->gone());
   }
   void arm() noexcept;
-  void look_after_dead_workers() noexcept;
 
   shm::Segment route_;
   shm::Segment cursors_;

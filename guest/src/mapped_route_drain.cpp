@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "dead_workers.hpp"
 #include "mapped_route.hpp"
 
 namespace fairlead::guest {
@@ -49,7 +48,7 @@ Batch MappedRoute::drain(std::uint64_t byte_budget, std::size_t most) noexcept {
   batch.messages_ = views_.take();
   const std::uint32_t drains = drains_.load(std::memory_order_relaxed) + 1;
   drains_.store(drains, std::memory_order_relaxed);
-  if (drains % kDrainsPerLook == 0) look_after_dead_workers();
+  if (drains % kDrainsPerLook == 0) reader_.free_slots_of_dead_workers();
   // Before the look: of a broker that is gone already, nothing new comes after it.
   bool gone = known_gone();
   Outcome outcome =
@@ -69,13 +68,6 @@ Batch MappedRoute::drain(std::uint64_t byte_budget, std::size_t most) noexcept {
   views_.put(std::move(batch.messages_));
   if (outcome == Outcome::empty && gone) batch.outcome_ = DrainOutcome::disconnected;
   return batch;
-}
-
-void MappedRoute::look_after_dead_workers() noexcept {
-  const shm::LockOutcome locked = reader_.mutex().try_lock_reporting();
-  if (locked == shm::LockOutcome::busy || locked == shm::LockOutcome::failed) return;
-  give_back_slots_of_dead_workers(cursors());
-  reader_.mutex().unlock();
 }
 
 // Takes the old signals away, asks for a new one, and lets the caller look once more: what was

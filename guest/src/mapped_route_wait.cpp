@@ -76,7 +76,7 @@ WaitOutcome MappedRoute::wait(std::chrono::nanoseconds timeout,
   bool rang = false;
   for (;;) {
     if (const auto found = look(deadline)) return *found;
-    if (!rang) look_after_dead_workers();
+    if (!rang) reader_.free_slots_of_dead_workers();
     if (!rang && broker_gone()) {
       // Once more: it may have published before it went.
       return look(deadline).value_or(WaitOutcome::disconnected);

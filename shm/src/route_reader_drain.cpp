@@ -1,13 +1,11 @@
 // Claiming messages: the scheduler's walk over the lanes, and what pins the memory of a batch.
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 
 #include <fairlead/shm/route_reader.hpp>
 #include <fairlead/shm/snapshot_guard.hpp>
+
+#include "worker_slots.hpp"
 
 namespace fairlead::shm {
 namespace {
@@ -261,77 +259,55 @@ bool RouteReader::ready() noexcept {
 
 // ---- tickets and holds --------------------------------------------------------------------------
 
+namespace {
+
+WorkerSlots<TicketSlot> tickets_of(CursorHeader& cursors) noexcept {
+  return {cursors.tickets, cursors.ticket_owners};
+}
+
+WorkerSlots<std::atomic<std::uint64_t>> holds_of(CursorHeader& cursors) noexcept {
+  return {cursors.holds, cursors.hold_owners};
+}
+
+}  // namespace
+
 std::optional<RouteReader::Ticket> RouteReader::take_ticket() noexcept {
-  for (int pass = 0; pass < 2; ++pass) {
-    for (Ticket slot = 0; slot < kTicketSlots; ++slot) {
-      // Acquire: what the worker that had the slot before us read is read before the broker sees
-      // our epoch in it and concludes that that batch is over.  // sync: ticket
-      if (cursors_->tickets[slot].epoch.load(std::memory_order_acquire) != 0) continue;
-      cursors_->ticket_owners[slot].store(static_cast<std::uint32_t>(::getpid()),
-                                          std::memory_order_relaxed);
-      const std::uint64_t epoch = std::max<std::uint64_t>(
-          route_->reclaim_epoch.load(std::memory_order_acquire), 1);  // sync: reclaim-epoch
-      cursors_->tickets[slot].epoch.store(epoch, std::memory_order_release);
-      cursors_->draining.store(1, std::memory_order_release);
-      // Both before any look at a head: see ChunkReclaimer::reclaim, RouteWriter::trim.  // sync:
-      // ticket
-      std::atomic_thread_fence(std::memory_order_seq_cst);
-      return slot;
-    }
-    free_slots_of_dead_workers();
-  }
-  return std::nullopt;
+  const auto slot = tickets_of(*cursors_).claim();
+  if (!slot) return std::nullopt;
+  const std::uint64_t epoch = std::max<std::uint64_t>(
+      route_->reclaim_epoch.load(std::memory_order_acquire), 1);  // sync: reclaim-epoch
+  cursors_->tickets[*slot].epoch.store(epoch, std::memory_order_release);
+  cursors_->draining.store(1, std::memory_order_release);
+  // Both before any look at a head: see ChunkReclaimer::reclaim, RouteWriter::trim.  // sync:
+  // ticket
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return slot;
 }
 
 void RouteReader::release(Ticket ticket, std::uint64_t messages) noexcept {
-  if (ticket >= kTicketSlots) return;
+  if (!tickets_of(*cursors_).give_back(ticket)) return;
   cursors_->messages_held.fetch_sub(messages, std::memory_order_relaxed);
-  cursors_->tickets[ticket].epoch.store(0, std::memory_order_release);  // sync: ticket
 }
 
 std::optional<RouteReader::Hold> RouteReader::hold(const MessageView& message) noexcept {
+  const auto slot = holds_of(*cursors_).claim();
+  if (!slot) return std::nullopt;
   const auto chunk =
       static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(&message.chunk()) - base_);
-  for (int pass = 0; pass < 2; ++pass) {
-    for (Hold slot = 0; slot < kHoldSlots; ++slot) {
-      std::uint64_t free = 0;
-      if (cursors_->holds[slot].load(std::memory_order_relaxed) != 0) continue;
-      if (!cursors_->holds[slot].compare_exchange_strong(free, chunk, std::memory_order_acq_rel))
-        continue;
-      cursors_->hold_owners[slot].store(static_cast<std::uint32_t>(::getpid()),
-                                        std::memory_order_relaxed);
-      cursors_->messages_held.fetch_add(1, std::memory_order_relaxed);
-      return slot;
-    }
-    free_slots_of_dead_workers();
-  }
-  return std::nullopt;
+  cursors_->holds[*slot].store(chunk, std::memory_order_release);
+  cursors_->messages_held.fetch_add(1, std::memory_order_relaxed);
+  return slot;
 }
 
 void RouteReader::release_hold(Hold hold) noexcept {
-  if (hold >= kHoldSlots) return;
-  cursors_->hold_owners[hold].store(0, std::memory_order_relaxed);
+  if (!holds_of(*cursors_).give_back(hold)) return;
   cursors_->messages_held.fetch_sub(1, std::memory_order_relaxed);
-  cursors_->holds[hold].store(0, std::memory_order_release);
 }
 
-// A worker that died with a batch or a kept message must not pin memory for ever (R28). Its count
-// in messages_held stays: that figure is for people.
 void RouteReader::free_slots_of_dead_workers() noexcept {
-  const auto dead = [](const std::atomic<std::uint32_t>& owner) {
-    const auto process = static_cast<pid_t>(owner.load(std::memory_order_relaxed));
-    return process > 0 && ::kill(process, 0) != 0 && errno == ESRCH;
-  };
-  for (Ticket slot = 0; slot < kTicketSlots; ++slot) {
-    if (cursors_->tickets[slot].epoch.load(std::memory_order_relaxed) != 0 &&
-        dead(cursors_->ticket_owners[slot]))
-      cursors_->tickets[slot].epoch.store(0, std::memory_order_release);
-  }
-  for (Hold slot = 0; slot < kHoldSlots; ++slot) {
-    if (cursors_->holds[slot].load(std::memory_order_relaxed) != 0 &&
-        dead(cursors_->hold_owners[slot]))
-      cursors_->holds[slot].store(0, std::memory_order_release);
-  }
+  if (!usable_) return;
+  tickets_of(*cursors_).sweep(is_dead);
+  holds_of(*cursors_).sweep(is_dead);
 }
 
 }  // namespace fairlead::shm

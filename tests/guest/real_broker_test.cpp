@@ -151,7 +151,7 @@ TEST_P(RealBroker, R21_a_patient_publisher_waits_until_a_full_route_is_drained) 
     return publisher.publish("a", std::string(900, 'z'), {.block_for = seconds(30)});
   });
   while (publisher.newest_number() < 4) std::this_thread::yield();
-  EXPECT_EQ(subscription.drain().size(), 1U);
+  EXPECT_EQ(subscription.take().size(), 1U);  // a drain might find the next one already
   EXPECT_TRUE(published.get().complete());
   EXPECT_EQ(texts(subscription.drain()), Texts{std::string(900, 'z')});
 }

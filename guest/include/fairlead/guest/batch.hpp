@@ -37,7 +37,7 @@ enum class DrainOutcome : std::uint8_t {
 
 /// What one drain() or take() came to. Move-only; its messages are pinned until it is destroyed or
 /// released (R22), in whichever thread. It keeps the mapping alive, so it may outlive Subscription
-/// and Guest. One Batch belongs to one thread at a time.
+/// and Guest. One Batch belongs to one thread at a time; a forked child's copy pins nothing.
 class Batch {
  public:
   /// Holds nothing, outcome `empty`.
@@ -76,7 +76,8 @@ class Batch {
 };
 
 /// One message that is kept beyond its batch (R22). Move-only; holds one of the route's
-/// shm::kHoldSlots until it is destroyed. Keeps the mapping alive. One thread at a time.
+/// shm::kHoldSlots until it is destroyed. Keeps the mapping alive. One thread at a time; a forked
+/// child's copy pins nothing.
 class Kept {
  public:
   Kept(Kept&& other) noexcept = default;

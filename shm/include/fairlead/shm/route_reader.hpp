@@ -15,8 +15,10 @@
 
 namespace fairlead::shm {
 
-// Thread-safe and process-safe among the workers of one guest: drain() and wait predicates take the
-// drain mutex, releasing does not. Nothing here throws or blocks on the broker.
+// Thread-safe and process-safe among the workers of one guest: drain() takes the drain mutex, and
+// who asks ready() holds it; all else works without. Tickets and holds belong to the process that
+// got them: releasing them in a forked child does nothing. Nothing here throws or blocks on the
+// broker.
 class RouteReader {
  public:
   using Ticket = std::uint32_t;
@@ -58,6 +60,11 @@ class RouteReader {
   // be held while this runs.
   [[nodiscard]] std::optional<Hold> hold(const MessageView& message) noexcept;
   void release_hold(Hold hold) noexcept;
+
+  // Gives back what workers held when they died, or it would pin memory for ever (R28). Its count
+  // in messages_held stays: that figure is for people. No lock is needed; no system call as long as
+  // only this process holds anything. drain() and hold() do it when slots run out.
+  void free_slots_of_dead_workers() noexcept;
 
   // Whether drain() has something to do (messages, or the news that the route ended). The caller
   // holds the drain mutex.
@@ -114,7 +121,6 @@ class RouteReader {
   void report(std::uint32_t lane) noexcept;
   [[nodiscard]] EndedLoss read_ended_loss() noexcept;
   [[nodiscard]] std::optional<Ticket> take_ticket() noexcept;
-  void free_slots_of_dead_workers() noexcept;
   Outcome drain_locked(Claim& claim) noexcept;
 
   const RouteHeader* route_;

@@ -11,6 +11,7 @@
 #include <fairlead/shm/constants.hpp>
 #include <fairlead/shm/drain_mutex.hpp>
 #include <fairlead/shm/layout/segment_header.hpp>
+#include <fairlead/shm/process_identity.hpp>
 
 namespace fairlead::shm {
 
@@ -74,8 +75,8 @@ struct CursorHeader {
       64) std::atomic<std::uint64_t> reports;  // entries ever written below  // sync: drain-report
   alignas(64) TicketSlot tickets[kTicketSlots];
   alignas(64) std::atomic<std::uint64_t> holds[kHoldSlots];  // chunk offset; 0 = free
-  std::atomic<std::uint32_t> ticket_owners[kTicketSlots];    // pid in the guest's namespace
-  std::atomic<std::uint32_t> hold_owners[kHoldSlots];
+  std::atomic<ProcessIdentity> ticket_owners[kTicketSlots];  // 0 = free; see worker_slots.hpp
+  std::atomic<ProcessIdentity> hold_owners[kHoldSlots];
   std::atomic<std::uint32_t> report_log[kDrainReportEntries];  // lanes that were claimed from
 };
 static_assert(std::is_standard_layout_v<CursorHeader>);

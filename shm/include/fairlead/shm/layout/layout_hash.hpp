@@ -51,6 +51,7 @@ inline constexpr std::uint64_t kLayoutHash = hash_numbers({
     offsetof(CursorHeader, reports),
     offsetof(CursorHeader, tickets),
     offsetof(CursorHeader, holds),
+    offsetof(CursorHeader, hold_owners),
     offsetof(CursorHeader, report_log),
     kDrainReportEntries,
     kCursorLanesOffset,
