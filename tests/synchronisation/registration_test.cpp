@@ -38,9 +38,15 @@ class Registration : public testing::Test {
   void register_sleeper() {
     reinterpret_cast<shm::CursorHeader*>(cursors_.data())->wait_count.fetch_add(1);
   }
+  void arm() { reinterpret_cast<shm::CursorHeader*>(cursors_.data())->arm_count.fetch_add(1); }
   bool settle() {
     bool armed = false;
     return writer_->settle(armed);
+  }
+  bool settle_armed() {
+    bool armed = false;
+    (void)writer_->settle(armed);
+    return armed;
   }
 
   tests::HeapMemory segment_;
@@ -70,6 +76,35 @@ TEST_F(Registration, R28_a_registration_is_signalled_no_more_than_twice) {
   }
   append_and_ring();
   EXPECT_FALSE(settle());
+}
+
+// ---- the pollable descriptor: one signal for each time that the guest asked --------------------
+
+TEST_F(Registration, R28_the_very_first_arm_is_signalled_by_the_next_ring_and_by_no_other) {
+  arm();  // before anything was published
+  append_and_ring();
+  EXPECT_TRUE(settle_armed());
+  append_and_ring();
+  EXPECT_FALSE(settle_armed());
+}
+
+TEST_F(Registration, R28_a_ring_before_the_first_arm_signals_nobody) {
+  append_and_ring();
+  EXPECT_FALSE(settle_armed());
+  arm();
+  append_and_ring();
+  EXPECT_TRUE(settle_armed());
+}
+
+TEST_F(Registration, R28_arming_again_and_again_is_signalled_again_and_again) {
+  for (int question = 0; question < 3; ++question) {
+    arm();
+    arm();  // two workers ask for the same ring
+    append_and_ring();
+    EXPECT_TRUE(settle_armed());
+    append_and_ring();
+    EXPECT_FALSE(settle_armed());
+  }
 }
 
 }  // namespace
