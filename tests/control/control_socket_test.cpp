@@ -102,9 +102,13 @@ TEST_F(ControlPair, descriptors_that_a_full_table_cannot_take_are_malformed_not_
   test::ChildProcess child([&]() -> std::string {
     const std::array<int, 2> both{broker_, guest_};
     if (send_packet(broker_, bytes_of("x"), both) != SendOutcome::sent) return "not sent";
-    // Room for one more, not for two.
-    const UniqueFd next(::fcntl(guest_, F_DUPFD_CLOEXEC, 0));
-    const rlimit limit{static_cast<rlim_t>(next.get() + 2), static_cast<rlim_t>(next.get() + 2)};
+    // Room for one more, not for two, wherever the inherited descriptors left gaps.
+    UniqueFd first(::fcntl(guest_, F_DUPFD_CLOEXEC, 0));
+    UniqueFd second(::fcntl(guest_, F_DUPFD_CLOEXEC, 0));
+    const auto numbers = static_cast<rlim_t>(second.get());
+    first.reset();
+    second.reset();
+    const rlimit limit{numbers, numbers};
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return "setrlimit";
     if (inbox_.take(guest_, 2) != ReceiveOutcome::malformed) return "not malformed";
     return UniqueFd(::fcntl(guest_, F_DUPFD_CLOEXEC, 0)) ? "" : "the one that fitted was kept";

@@ -20,6 +20,7 @@
 #include <fairlead/shm/control_socket.hpp>
 #include <fairlead/shm/segment_name.hpp>
 
+#include "support/child_process.hpp"
 #include "support/test_broker.hpp"
 
 namespace fairlead::test {
@@ -60,10 +61,7 @@ void Daemon::run(const std::vector<std::string>& arguments) {
 }
 
 Daemon::~Daemon() {
-  if (pid_ > 0) {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, &status_, 0);
-  }
+  if (send_signal(pid_, SIGKILL)) ::waitpid(pid_, &status_, 0);
   for (const std::string& left : segments()) ::unlink(shm::segment_path(left).c_str());
   std::filesystem::remove_all(directory_);
 }
@@ -79,7 +77,7 @@ std::string Daemon::notified(const std::string& piece) {
   return {};
 }
 
-void Daemon::signal(int number) const { ::kill(pid_, number); }
+void Daemon::signal(int number) const { send_signal(pid_, number); }
 
 int Daemon::exit_code() {
   if (pid_ > 0) {

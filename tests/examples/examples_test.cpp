@@ -17,6 +17,8 @@
 
 #include <fairlead/shm/unique_fd.hpp>
 
+#include "support/child_process.hpp"
+
 extern char** environ;
 
 namespace fairlead {
@@ -45,8 +47,7 @@ class Program {
     ::posix_spawn_file_actions_destroy(&actions);
   }
   ~Program() {
-    if (pid_ < 0) return;
-    ::kill(pid_, SIGKILL);
+    if (!test::send_signal(pid_, SIGKILL)) return;
     ::waitpid(pid_, nullptr, 0);
   }
   Program(const Program&) = delete;

@@ -22,7 +22,7 @@ const std::vector<std::string> kCommands = {"pub", "sub", "dump", "run", "doctor
 class EveryCommand : public testing::TestWithParam<std::string> {};
 
 INSTANTIATE_TEST_SUITE_P(CommandLine, EveryCommand, testing::ValuesIn(kCommands),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& command) { return command.param; });
 
 std::string man_page(const std::string& name) {
   std::ifstream file(std::string(FAIRLEAD_SOURCE_DIR) + "/tools/man/" + name + ".1");

@@ -24,6 +24,7 @@
 #include <fairlead/shm/control_socket.hpp>
 #include <fairlead/shm/segment_name.hpp>
 
+#include "support/child_process.hpp"
 #include "support/test_broker.hpp"
 
 namespace fairlead::test {
@@ -107,12 +108,11 @@ Program::Program(const std::vector<std::string>& command, const ProgramOptions& 
 }
 
 Program::~Program() {
-  if (pid_ < 0) return;
-  ::kill(pid_, SIGKILL);
+  if (!send_signal(pid_, SIGKILL)) return;
   ::waitpid(pid_, nullptr, 0);
 }
 
-void Program::signal(int number) const { ::kill(pid_, number); }
+bool Program::signal(int number) const { return send_signal(pid_, number); }
 
 void Program::write_input(const std::string& text) {
   std::string_view rest = text;
@@ -217,8 +217,7 @@ BrokerProcess::BrokerProcess(const std::string& policy, const std::vector<std::s
 }
 
 BrokerProcess::~BrokerProcess() {
-  program_->signal(SIGTERM);
-  program_->exit_code();
+  if (program_->signal(SIGTERM)) program_->exit_code();
   // A broker that a test killed leaves its segments.
   for (const std::string& left : segments()) ::unlink(shm::segment_path(left).c_str());
 }

@@ -26,7 +26,7 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-  void signal(int number) const;
+  bool signal(int number) const;
   void write_input(const std::string& text);
   void end_input() { input_.reset(); }
   /// Nobody reads its output any more.

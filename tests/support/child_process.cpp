@@ -68,6 +68,10 @@ bool Signal::wait() noexcept {
   return wait_readable(reader_.get(), kSignalMilliseconds) && ::read(reader_.get(), &byte, 1) == 1;
 }
 
+bool send_signal(pid_t process, int number) noexcept {
+  return process > 0 && ::kill(process, number) == 0;
+}
+
 ChildProcess::ChildProcess(std::function<std::string()> body) {
   shm::UniqueFd writer;
   make_pipe(report_, writer);
@@ -83,8 +87,7 @@ ChildProcess::ChildProcess(std::function<std::string()> body) {
 ChildProcess::~ChildProcess() { kill(); }
 
 void ChildProcess::kill() {
-  if (pid_ < 0) return;
-  ::kill(pid_, SIGKILL);
+  if (!send_signal(pid_, SIGKILL)) return;
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }

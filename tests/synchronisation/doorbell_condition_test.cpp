@@ -134,12 +134,12 @@ TEST_F(DoorbellConditionAcrossProcesses, R28_killed_sleepers_neither_block_nor_c
 TEST_F(DoorbellConditionAcrossProcesses, R28_a_stopped_sleeper_keeps_no_other_from_waking) {
   test::ChildProcess stopped([&] { return work_until(1); });
   ASSERT_TRUE(stopped.wait_until_asleep());
-  ::kill(stopped.pid(), SIGSTOP);
+  EXPECT_TRUE(test::send_signal(stopped.pid(), SIGSTOP));
   test::ChildProcess awake([&] { return work_until(1); });
   ASSERT_TRUE(awake.wait_until_asleep());
   notifier_.publish();
   EXPECT_EQ(awake.result(), "");
-  ::kill(stopped.pid(), SIGCONT);
+  EXPECT_TRUE(test::send_signal(stopped.pid(), SIGCONT));
   EXPECT_EQ(stopped.result(), "") << "it finds that the work is done";
 }
 
@@ -227,7 +227,7 @@ TEST_F(DoorbellConditionAcrossProcesses, R28_a_signal_handler_ends_a_wait_withou
   });
   ASSERT_TRUE(ready.wait());
   ASSERT_TRUE(worker.wait_until_asleep());
-  ::kill(worker.pid(), SIGUSR1);
+  EXPECT_TRUE(test::send_signal(worker.pid(), SIGUSR1));
   EXPECT_EQ(worker.result(), "");
 }
 

@@ -65,7 +65,7 @@ TEST(Futex, a_signal_handler_interrupts) {
   });
   ASSERT_TRUE(ready.wait());
   ASSERT_TRUE(sleeper.wait_until_asleep());
-  ::kill(sleeper.pid(), SIGUSR1);
+  EXPECT_TRUE(test::send_signal(sleeper.pid(), SIGUSR1));
   EXPECT_EQ(sleeper.result(), "");
 }
 

@@ -1,5 +1,6 @@
 // Sealed segments: asked of the live broker, and only believed if they are what they should be.
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>

@@ -27,7 +27,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
 # GCC 12 reports these for plain std::string concatenation, depending on what it inlined (GCC bug 105651);
 # clang and the sanitizers watch the bounds.
 add_compile_options(
-  "$<${fairlead_is_gcc}:-Wno-restrict;-Wno-array-bounds;-Wno-stringop-overflow>")
+  "$<${fairlead_is_gcc}:-Wno-restrict;-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread>")
 # GoogleTest's parametrised suites call variadic macros with nothing in the dots, as C++20 allows.
 add_compile_options($<${fairlead_is_clang}:-Wno-gnu-zero-variadic-macro-arguments>)
 add_compile_definitions($<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
