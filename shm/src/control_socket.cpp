@@ -12,7 +12,7 @@
 namespace fairlead::shm {
 namespace {
 
-using SteadyTime = std::chrono::steady_clock::time_point;
+using Deadline = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kKernelDescriptorLimit = 253;  // SCM_MAX_FD
 constexpr std::size_t kControlBytes =
@@ -23,8 +23,8 @@ struct alignas(cmsghdr) ControlBuffer {
 };
 
 /// Poll's milliseconds, rounded up so that waiting never ends early and spins; -1 is for ever.
-int milliseconds_until(SteadyTime deadline) noexcept {
-  if (deadline == SteadyTime::max()) return -1;
+int milliseconds_until(Deadline deadline) noexcept {
+  if (deadline == Deadline::max()) return -1;
   const auto now = std::chrono::steady_clock::now();
   if (deadline <= now) return 0;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
@@ -84,7 +84,7 @@ void take_control(msghdr& message, ReceivedPacket& packet) {
 
 }  // namespace
 
-bool wait_for_events(int descriptor, short events, SteadyTime deadline) noexcept {
+bool wait_for_events(int descriptor, short events, Deadline deadline) noexcept {
   pollfd entry{descriptor, events, 0};
   for (;;) {
     const int ready = ::poll(&entry, 1, milliseconds_until(deadline));
@@ -119,7 +119,7 @@ SendOutcome send_packet(int socket, std::span<const std::byte> packet,
 }
 
 SendOutcome send_packet_until(int socket, std::span<const std::byte> packet,
-                              std::span<const int> descriptors, SteadyTime deadline) noexcept {
+                              std::span<const int> descriptors, Deadline deadline) noexcept {
   for (;;) {
     const SendOutcome outcome = send_packet(socket, packet, descriptors);
     if (outcome != SendOutcome::full || !wait_for_events(socket, POLLOUT, deadline)) return outcome;
@@ -161,7 +161,7 @@ ReceivedPacket receive_packet(int socket, std::span<std::byte> buffer,
 }
 
 ReceivedPacket receive_packet_until(int socket, std::span<std::byte> buffer,
-                                    std::size_t maximum_descriptors, SteadyTime deadline) {
+                                    std::size_t maximum_descriptors, Deadline deadline) {
   for (;;) {
     ReceivedPacket packet = receive_packet(socket, buffer, maximum_descriptors);
     if (packet.outcome != ReceiveOutcome::nothing) return packet;

@@ -12,6 +12,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "contents_of.hpp"
+
 namespace fairlead {
 namespace {
 
@@ -19,13 +21,7 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-std::string contents_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+using test::contents_of;
 
 // As forges make it: lower case, spaces to dashes, other punctuation dropped.
 std::string anchor_of(const std::string& heading) {

@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "contents_of.hpp"
+
 namespace fairlead {
 namespace {
 
@@ -17,13 +19,7 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAreArray;
 using ::testing::IsEmpty;
 
-std::string contents_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+using test::contents_of;
 
 std::vector<std::string> all_rules() {
   std::vector<std::string> rules;

@@ -55,7 +55,7 @@ class Backlog {
   std::vector<std::uint64_t> served_;
 };
 
-struct Load {
+struct RotationLoad {
   std::uint32_t lanes;
   std::uint64_t largest;
   std::uint64_t drain_budget;
@@ -63,12 +63,12 @@ struct Load {
 
 constexpr std::uint64_t kMessages = 100'000;
 
-class FairnessBound : public testing::TestWithParam<Load> {};
+class FairnessBound : public testing::TestWithParam<RotationLoad> {};
 
 // Over any interval: the difference of two lanes' service, taken after every message, never spans
 // more than the bound between its lowest and its highest value.
 TEST_P(FairnessBound, R26_bytes_served_differ_by_at_most_a_quantum_and_two_largest_messages) {
-  const Load load = GetParam();
+  const RotationLoad load = GetParam();
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     Backlog backlog(load.lanes, load.largest, seed);
     const std::uint32_t last = load.lanes - 1;
@@ -98,11 +98,12 @@ TEST_P(FairnessBound, R26_bytes_served_differ_by_at_most_a_quantum_and_two_large
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Loads, FairnessBound,
-                         testing::Values(Load{2, 1, 0}, Load{2, 4096, 0}, Load{2, 256 * 1024, 0},
-                                         Load{3, 64, 1 << 20}, Load{100, 1500, 64 * 1024},
-                                         Load{100, 256 * 1024, 4 << 20}, Load{5'000, 256 * 1024, 0},
-                                         Load{5'000, 2'000, 100 << 20}));
+INSTANTIATE_TEST_SUITE_P(
+    Loads, FairnessBound,
+    testing::Values(RotationLoad{2, 1, 0}, RotationLoad{2, 4096, 0}, RotationLoad{2, 256 * 1024, 0},
+                    RotationLoad{3, 64, 1 << 20}, RotationLoad{100, 1500, 64 * 1024},
+                    RotationLoad{100, 256 * 1024, 4 << 20}, RotationLoad{5'000, 256 * 1024, 0},
+                    RotationLoad{5'000, 2'000, 100 << 20}));
 
 TEST(FairnessOfRounds, R27_five_thousand_lanes_all_progress_within_one_round) {
   constexpr std::uint32_t kLanes = 5'000;

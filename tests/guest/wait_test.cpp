@@ -223,17 +223,17 @@ class SharedCount {
   Count* count_;
 };
 
-constexpr std::uint64_t kMessages = 10'000;
+constexpr std::uint64_t kNaps = 10'000;
 
 /// What a program with an event loop does.
 std::string poll_and_drain(SharedRoute shared, std::atomic<std::uint64_t>& taken) {
   auto subscription = Subscription::from_descriptors(std::move(shared));
-  while (taken < kMessages) {
+  while (taken < kNaps) {
     const Batch batch = subscription.drain(64);
     taken += batch.size();
     if (batch.outcome() == DrainOutcome::messages) continue;
     if (batch.outcome() != DrainOutcome::empty) return std::string(to_string(batch.outcome()));
-    if (taken < kMessages && !readable(subscription.descriptor(), 10'000)) {
+    if (taken < kNaps && !readable(subscription.descriptor(), 10'000)) {
       return "missed a wake-up after " + std::to_string(taken);
     }
   }
@@ -245,16 +245,16 @@ TEST(Descriptor, R28_never_misses_a_wake_up_of_a_publisher_in_another_process) {
   SharedCount taken;
   SharedRoute shared = attached.subscription.share();
   test::ChildProcess worker([&] { return poll_and_drain(std::move(shared), *taken); });
-  publish_one_by_one(attached.route(), *taken, kMessages);
+  publish_one_by_one(attached.route(), *taken, kNaps);
   EXPECT_EQ(worker.result(), "");
 }
 
 std::string wait_and_drain(SharedRoute shared, std::atomic<std::uint64_t>& taken) {
   auto subscription = Subscription::from_descriptors(
       std::move(shared), {.spin = std::chrono::nanoseconds(0), .longest_sleep = seconds(60)});
-  while (taken < kMessages) {
+  while (taken < kNaps) {
     taken += subscription.drain(64).size();
-    if (taken == kMessages) break;
+    if (taken == kNaps) break;
     // The doorbell's own five seconds would hide a wake-up that was missed.
     const auto begin = Clock::now();
     const WaitOutcome waited = subscription.wait(seconds(20));
@@ -269,7 +269,7 @@ TEST(Wait, R28_never_misses_a_wake_up_of_a_publisher_in_another_process) {
   SharedCount taken;
   SharedRoute shared = attached.subscription.share();
   test::ChildProcess worker([&] { return wait_and_drain(std::move(shared), *taken); });
-  publish_one_by_one(attached.route(), *taken, kMessages);
+  publish_one_by_one(attached.route(), *taken, kNaps);
   EXPECT_EQ(worker.result(), "");
 }
 

@@ -6,10 +6,11 @@
 #include <fairlead/broker/permissions.hpp>
 #include <fairlead/broker/policy.hpp>
 
+#include "minimal_policy.hpp"
+
 namespace fairlead::broker {
 namespace {
 
-constexpr std::uint32_t kOwnUid = 500;
 constexpr Peer kOwner{.uid = kOwnUid, .gid = 50};
 constexpr Peer kAlice{.uid = 1000, .gid = 100};
 constexpr Peer kBob{.uid = 1001, .gid = 100};

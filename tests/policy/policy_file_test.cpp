@@ -12,11 +12,10 @@
 
 #include <fairlead/broker/policy.hpp>
 
+#include "minimal_policy.hpp"
+
 namespace fairlead::broker {
 namespace {
-
-constexpr std::uint32_t kOwnUid = 500;
-constexpr std::string_view kMinimal = "[[principal]]\nname = 'alice'\nuid = 1000\n";
 
 // A file of the test's own, removed with it.
 class PolicyFile : public testing::Test {

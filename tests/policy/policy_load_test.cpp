@@ -7,13 +7,12 @@
 
 #include "policy/policy_keys.hpp"
 
+#include "minimal_policy.hpp"
+
 namespace fairlead::broker {
 namespace {
 
 using Lines = std::vector<std::string>;
-
-constexpr std::uint32_t kOwnUid = 500;
-constexpr std::string_view kMinimal = "[[principal]]\nname = 'alice'\nuid = 1000\n";
 
 Lines problems(std::string_view text) { return Policy::problems_of(text, "p.toml", kOwnUid); }
 

@@ -14,7 +14,7 @@
 namespace fairlead::shm {
 namespace {
 
-constexpr std::size_t kPage = 4096;
+using test::kPage;
 constexpr std::size_t kBytes = 4 * kPage;
 constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 

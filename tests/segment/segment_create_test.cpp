@@ -18,7 +18,7 @@ namespace {
 
 using test::TestName;
 
-constexpr std::size_t kPage = 4096;
+using test::kPage;
 
 struct stat look_at(int descriptor) {
   struct stat found {};

@@ -16,7 +16,7 @@ namespace {
 
 using test::TestName;
 
-constexpr std::size_t kPage = 4096;
+using test::kPage;
 
 OpenOptions mine() {
   OpenOptions options;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 
@@ -13,6 +14,8 @@
 #include <fairlead/shm/segment_name.hpp>
 
 namespace fairlead::test {
+
+inline constexpr std::size_t kPage = 4096;
 
 /// A route's name with random digits; the file of that name is removed with this object.
 class TestName {

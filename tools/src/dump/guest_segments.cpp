@@ -11,11 +11,6 @@
 namespace fairlead::tools::dump {
 namespace {
 
-template <class T>
-T word(const std::atomic<T>& value) noexcept {
-  return value.load(std::memory_order_relaxed);
-}
-
 void blame_length(const SegmentBytes& bytes, SegmentDump& segment, const char* what) {
   blame(segment, Verdict::truncated,
         "it was cut to " + std::to_string(bytes.size()) + " bytes, too few for " + what);

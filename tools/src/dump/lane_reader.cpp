@@ -18,11 +18,6 @@ using shm::LaneStatistics;
 // One bad lane says as much as a thousand.
 constexpr std::size_t kMostLaneSentences = 8;
 
-template <class T>
-T word(const std::atomic<T>& value) noexcept {
-  return value.load(std::memory_order_relaxed);
-}
-
 std::uint64_t offset_of(std::uint32_t table_entry) noexcept {
   return std::uint64_t{table_entry} * shm::kMinimumChunkBytes;
 }

@@ -16,11 +16,6 @@ using HeaderImage = Image<RouteHeader>;
 
 constexpr std::uint64_t kCounter = offsetof(RouteHeader, snapshot);
 
-template <class T>
-T word(const std::atomic<T>& value) noexcept {
-  return value.load(std::memory_order_relaxed);
-}
-
 SumDump sum_of(std::uint64_t published, std::uint64_t delivered, std::uint64_t queued,
                std::uint64_t evicted, bool known) noexcept {
   SumDump sum{published, delivered, queued, evicted, known, false};

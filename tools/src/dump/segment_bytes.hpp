@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -53,5 +54,11 @@ class Image {
  private:
   alignas(Struct) std::array<std::byte, sizeof(Struct)> copy_{};
 };
+
+// A word of an image: nobody else writes there, so any order will do.
+template <class T>
+T word(const std::atomic<T>& value) noexcept {
+  return value.load(std::memory_order_relaxed);
+}
 
 }  // namespace fairlead::tools::dump
