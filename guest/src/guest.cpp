@@ -50,6 +50,7 @@ SharedRoute to_parts(const control::Subscribed& reply, std::vector<shm::UniqueFd
   parts.cursor_segment_bytes = reply.cursor_segment_bytes;
   parts.subscription = reply.subscription;
   parts.lane_capacity = reply.lane_capacity;
+  parts.hold_slots = reply.hold_slots;
   parts.sealed = reply.sealed != 0;
   return parts;
 }

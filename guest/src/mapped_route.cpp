@@ -77,6 +77,7 @@ MappedRoute::MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connecti
       connection_(std::move(connection)),
       subscription_(parts.subscription),
       lane_capacity_(parts.lane_capacity),
+      hold_slots_(parts.hold_slots),
       sealed_(parts.sealed),
       reader_(route_.bytes(), cursors_.bytes(), lane_capacity_) {}
 
@@ -104,6 +105,7 @@ SharedRoute MappedRoute::share() const {
   parts.cursor_segment_bytes = cursors_.size();
   parts.subscription = subscription_;
   parts.lane_capacity = lane_capacity_;
+  parts.hold_slots = hold_slots_;
   parts.sealed = sealed_;
   return parts;
 }

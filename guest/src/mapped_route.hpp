@@ -53,6 +53,7 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
  private:
   /// What a waiter finds; nothing when there is nothing, and nothing else to tell.
   std::optional<WaitOutcome> look(std::chrono::steady_clock::time_point deadline) noexcept;
+  [[nodiscard]] std::optional<shm::RouteReader::Hold> hold(const Message& message) noexcept;
   [[nodiscard]] bool messages_may_be_left() const noexcept;
   [[nodiscard]] WaitOutcome ended_outcome() const noexcept;
   [[nodiscard]] bool broker_gone() noexcept;
@@ -68,6 +69,7 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   std::shared_ptr<Connection> connection_;
   const std::uint64_t subscription_;
   const std::uint32_t lane_capacity_;
+  const std::uint32_t hold_slots_;
   const bool sealed_;
   const HomeProcess home_;  // that subscribed
   std::atomic<bool> ended_{false};

@@ -90,13 +90,26 @@ void MappedRoute::release(Batch& batch) noexcept {
   views_.put(std::move(batch.messages_));
 }
 
+// The lowest free slot is taken, so one that the broker does not look at means that those before it
+// are taken.
+std::optional<shm::RouteReader::Hold> MappedRoute::hold(const Message& message) noexcept {
+  const auto hold = reader_.hold(message);
+  if (!hold || *hold < hold_slots_) return hold;
+  reader_.release_hold(*hold);
+  return std::nullopt;
+}
+
 std::optional<Kept> MappedRoute::keep(const Message& message) noexcept {
   const auto* chunk = reinterpret_cast<const std::byte*>(&message.chunk());
   const auto whole = mapping();
   if (chunk < whole.data() || chunk >= whole.data() + whole.size()) return std::nullopt;
-  const auto hold = reader_.hold(message);
-  if (!hold) return std::nullopt;
-  return Kept(shared_from_this(), message, *hold);
+  auto slot = hold(message);
+  if (!slot) {
+    reader_.free_slots_of_dead_workers();
+    slot = hold(message);
+  }
+  if (!slot) return std::nullopt;
+  return Kept(shared_from_this(), message, *slot);
 }
 
 // ---- batches -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ namespace fairlead::guest {
 namespace {
 
 // Four descriptors (-1 where there is none), then the sizes, separated by colons.
-constexpr std::size_t kNumbers = 9;
+constexpr std::size_t kNumbers = 10;
 using Numbers = std::array<std::int64_t, kNumbers>;
 
 Numbers numbers_in(std::string_view text) {
@@ -55,7 +55,7 @@ std::string SharedRoute::let_children_inherit() const {
   }
   return text + std::to_string(route_segment_bytes) + ":" + std::to_string(cursor_segment_bytes) +
          ":" + std::to_string(subscription) + ":" + std::to_string(lane_capacity) + ":" +
-         (sealed ? "1" : "0");
+         std::to_string(hold_slots) + ":" + (sealed ? "1" : "0");
 }
 
 SharedRoute SharedRoute::from_text(std::string_view text) {
@@ -69,7 +69,8 @@ SharedRoute SharedRoute::from_text(std::string_view text) {
   shared.cursor_segment_bytes = static_cast<std::uint64_t>(numbers[5]);
   shared.subscription = static_cast<std::uint64_t>(numbers[6]);
   shared.lane_capacity = static_cast<std::uint32_t>(numbers[7]);
-  shared.sealed = numbers[8] != 0;
+  shared.hold_slots = static_cast<std::uint32_t>(numbers[8]);
+  shared.sealed = numbers[9] != 0;
   return shared;
 }
 

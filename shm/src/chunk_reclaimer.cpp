@@ -26,8 +26,8 @@ std::uint64_t ChunkReclaimer::oldest_ticket() const noexcept {
 // Each word once: a guest may hold hundreds of messages while hundreds of chunks wait.
 void ChunkReclaimer::read_holds() noexcept {
   hold_count_ = 0;
-  for (const auto& slot : cursors_.holds) {
-    const std::uint64_t chunk = load_untrusted(slot);
+  for (std::uint32_t slot = 0; slot < hold_slots_; ++slot) {
+    const std::uint64_t chunk = load_untrusted(cursors_.holds[slot]);
     if (chunk != 0) holds_[static_cast<std::size_t>(hold_count_++)] = chunk;
   }
   std::sort(holds_.begin(), holds_.begin() + hold_count_);

@@ -242,11 +242,11 @@ TEST(Workers, R28_a_route_is_handed_to_a_program_by_one_word) {
 }
 
 TEST(Workers, a_word_that_is_none_says_so) {
-  for (const char* word : {"", "1", "1:2:3", "x:y:z:1:1:1:1:1:1", "1:2:3:4:5:6:7:8:9:10"}) {
+  for (const char* word : {"", "1", "1:2:3", "x:y:z:1:1:1:1:1:1:1", "1:2:3:4:5:6:7:8:9:10:11"}) {
     expect_error(ErrorCode::invalid_argument, [&] { (void)SharedRoute::from_text(word); });
   }
   const auto sentence = expect_error(ErrorCode::invalid_argument, [] {
-    (void)SharedRoute::from_text("987:988:-1:989:65536:65536:1:64:1");
+    (void)SharedRoute::from_text("987:988:-1:989:65536:65536:1:64:256:1");
   });
   EXPECT_NE(sentence.find("987"), std::string::npos);
 }

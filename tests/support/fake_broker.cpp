@@ -209,6 +209,7 @@ void FakeBroker::subscribe(FakeSession& session, const control::Header& header,
   reply.route_segment_bytes = route->route_bytes();
   reply.cursor_segment_bytes = route->cursor_bytes();
   reply.lane_capacity = route->options().lanes;
+  reply.hold_slots = shm::kHoldSlots;
   reply.boundary = shm::Boundary::cooperative;
   reply.sealed = route->options().backing == shm::Backing::sealed ? 1 : 0;
   reply.has_descriptor = wish.wants_descriptor;

@@ -31,6 +31,7 @@ struct Session::RoutePlan {
   shm::RouteIdentity identity{};
   shm::Backing backing = shm::Backing::named;
   ResumeToken token{};
+  std::uint32_t hold_slots = 0;
   QuotaCharge charge;  // given back under the mutex only
 };
 
@@ -98,6 +99,7 @@ bool Session::plan_route(const control::Subscribe& packet, RoutePlan& plan) {
                                       .descriptors = packet.wants_descriptor != 0 ? 3U : 2U});
       if (auto* charge = std::get_if<QuotaCharge>(&charged)) {
         plan.charge = std::move(*charge);
+        plan.hold_slots = static_cast<std::uint32_t>(guest.rule->quota.hold_slots);
         identity.subscription = state_.table.take_subscription();
         identity.route_id = identity.subscription;
         return true;
@@ -140,6 +142,7 @@ void Session::make_route(const control::Subscribe& packet, RoutePlan& plan) {
     id = state_.add_route(*state_.find_guest(guest_), made, plan.identity,
                           plan.backing == shm::Backing::sealed, packet.staged != 0, plan.token,
                           std::move(plan.charge));
+    state_.delivery.find(id)->limit_holds(plan.hold_slots);
   }
   log(LogLevel::info,
       std::string("subscribed, ") + (plan.backing == shm::Backing::sealed ? "sealed" : "named") +
@@ -158,6 +161,7 @@ void Session::send_subscribed(const control::Subscribe& packet, const RoutePlan&
   answer.lane_capacity = identity.lane_capacity;
   answer.boundary = identity.boundary;
   answer.sealed = plan.backing == shm::Backing::sealed ? 1 : 0;
+  answer.hold_slots = plan.hold_slots;
   answer.has_descriptor = made.guest_wake.valid() ? 1 : 0;
   std::copy(plan.token.begin(), plan.token.end(), answer.resume_token);
   const Sent sent =

@@ -62,6 +62,8 @@ class Route {
   void move_doorbell() noexcept { writer_.move_doorbell(); }
   void settle() noexcept;
 
+  // How many messages the guest may keep beyond its batches (R22).
+  void limit_holds(std::uint32_t slots) noexcept { writer_.limit_holds(slots); }
   // Looks at everything the guest has reported, gives back lanes and memory. Bounded work.
   void maintain() noexcept;
   // No more messages; the guest may drain what is there.

@@ -22,6 +22,7 @@ struct SharedRoute {
   std::uint64_t cursor_segment_bytes = 0;
   std::uint64_t subscription = 0;
   std::uint32_t lane_capacity = 0;
+  std::uint32_t hold_slots = 0;  // messages that all workers together may keep (R22)
   bool sealed = false;
 
   /// Clears close-on-exec of all descriptors and returns them and the sizes as one word, for an

@@ -70,7 +70,7 @@ class Subscription {
   [[nodiscard]] Batch take() noexcept;
 
   /// Keeps a message of a batch that is still held, beyond that batch; nothing when all
-  /// shm::kHoldSlots of the route are taken (R22).
+  /// hold slots of the route are taken: shm::kHoldSlots, or fewer by the policy (R22).
   [[nodiscard]] std::optional<Kept> keep(const Message& message) noexcept;
 
   /// Until there may be messages, or the time has passed (zero or less: looks once). Spins, then

@@ -10,6 +10,7 @@
 // liar's own segment.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,9 @@ class ChunkReclaimer {
   // Every record in the chunk is behind its lane's head, and no reader starts from inside it.
   // May throw std::bad_alloc; the chunk is then lost to the segment, nothing else.
   void retire(std::uint64_t offset, std::uint64_t bytes);
+  // The guest may keep that many messages (R22); hold slots beyond are not looked at. kHoldSlots
+  // unless said otherwise, and at most.
+  void limit_holds(std::uint32_t slots) noexcept { hold_slots_ = std::min(slots, kHoldSlots); }
   // Frees what may be freed; returns the bytes. Costs one pass over tickets and holds if anything
   // waits.
   std::uint64_t reclaim() noexcept;
@@ -56,6 +60,7 @@ class ChunkReclaimer {
   std::vector<Retired> held_;                      // past all tickets, named by a hold slot
   std::array<std::uint64_t, kHoldSlots> holds_{};  // chunks that are held, sorted, in this pass
   std::ptrdiff_t hold_count_ = 0;
+  std::uint32_t hold_slots_ = kHoldSlots;
   std::uint64_t epoch_ = 1;
   std::uint64_t retired_bytes_ = 0;
 };

@@ -119,6 +119,8 @@ struct Subscribed {
   Boundary boundary;
   std::uint32_t sealed;
   std::uint32_t has_descriptor;
+  std::uint32_t hold_slots;  // R22; the broker does not look at those beyond
+  std::uint32_t reserved;
   std::uint8_t resume_token[16];
 };
 

@@ -107,6 +107,8 @@ class RouteWriter {
 
   // Frees what the guest gave back, and pages of lanes that nobody uses. May throw std::bad_alloc.
   void reclaim();
+  // See ChunkReclaimer.
+  void limit_holds(std::uint32_t slots) noexcept { reclaimer_.limit_holds(slots); }
   // Bytes of chunks and pages; what reclaim() and eviction make smaller.
   [[nodiscard]] std::uint64_t used_bytes() const noexcept { return arena_.used_bytes(); }
   // Why open_lane() or append() found no memory.
