@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kMessageBytes = 60'000;  // each in a chunk of its own
 
-std::string policy(int hold_slots) {
+std::string hold_policy(int hold_slots) {
   return R"(
 [[principal]]
 name = "alice"
@@ -48,7 +48,7 @@ std::size_t keep_all(guest::Subscription& subscription, const guest::Batch& batc
 
 TEST(HoldSlots, R22_a_guest_keeps_as_many_messages_as_its_policy_says) {
   for (const int slots : {0, 1, 3, 256}) {
-    TestBroker broker({.policy = policy(slots), .listening = true});
+    TestBroker broker({.policy = hold_policy(slots), .listening = true});
     guest::Guest guest = attach(broker);
     guest::Subscription subscription = guest.subscribe("t");
     for (int count = 0; count < 260; ++count) (void)broker->publish("alice", "t", "x");
@@ -63,7 +63,7 @@ TEST(HoldSlots, R22_a_guest_keeps_as_many_messages_as_its_policy_says) {
 }
 
 TEST(HoldSlots, R22_hold_for_all_workers_of_a_route_together) {
-  TestBroker broker({.policy = policy(2), .listening = true});
+  TestBroker broker({.policy = hold_policy(2), .listening = true});
   guest::Guest guest = attach(broker);
   guest::Subscription first = guest.subscribe("t");
   auto second = guest::Subscription::from_descriptors(first.share());
@@ -113,7 +113,7 @@ std::uint64_t pinned_bytes(TestBroker& broker, RawRoute& route, std::size_t mess
 TEST(HoldSlots, R22_slots_beyond_the_number_pin_nothing) {
   constexpr std::size_t kMessages = 20;
   const auto pinned_with = [](int slots) {
-    TestBroker broker({.policy = policy(slots), .listening = true});
+    TestBroker broker({.policy = hold_policy(slots), .listening = true});
     RawGuest guest(broker.socket_path());
     guest.hello();
     const auto route = guest.subscribe("t");
@@ -128,11 +128,11 @@ TEST(HoldSlots, R22_slots_beyond_the_number_pin_nothing) {
 }
 
 TEST(HoldSlots, R22_a_route_keeps_the_number_that_it_was_told) {
-  TestBroker broker({.policy = policy(1), .listening = true});
+  TestBroker broker({.policy = hold_policy(1), .listening = true});
   RawGuest guest(broker.socket_path());
   guest.hello();
   const auto before = guest.subscribe("t");
-  broker.write_policy(policy(4));
+  broker.write_policy(hold_policy(4));
   broker->reload_policy();
   const auto after = guest.subscribe("t");
   EXPECT_EQ(before->answer.hold_slots, 1U);

@@ -201,6 +201,25 @@ TEST(PolicyDecision, without_a_file_nobody_else_may_do_anything) {
   EXPECT_EQ(outcome(policy.decide_mint(kStranger, "agent.x")), refusal);
 }
 
+TEST(PolicyDecision, R32_a_name_that_the_guest_chose_itself_pays_with_its_family) {
+  const Policy policy = example();
+  EXPECT_EQ(policy.decide_attach(kAlice, "team.a").payer, "team.* of uid 1000");
+  EXPECT_EQ(policy.decide_attach(kAlice, "team.b").payer, "team.* of uid 1000");
+  EXPECT_EQ(policy.decide_attach(kBob, "agent.scout.a").payer, "agent.scout.* of uid 1001");
+  EXPECT_EQ(policy.decide_again(kBob, "agent.scout.a").payer, "agent.scout.* of uid 1001");
+}
+
+TEST(PolicyDecision, R32_a_name_that_somebody_else_chose_pays_for_itself) {
+  const Policy policy = example();
+  EXPECT_EQ(policy.decide_attach(kAlice, "alice").payer, "alice");
+  EXPECT_EQ(policy.decide_attach(kOwner, "system").payer, "");
+  EXPECT_EQ(policy.decide_attach(kBob, "agent.fixed").payer, "agent.fixed");
+  EXPECT_EQ(policy.decide_mint(kOwner, "agent.scout.a").payer, "agent.scout.a");
+  EXPECT_EQ(policy.decide_attach(kOwner, "", "agent.scout.a").payer, "agent.scout.a");
+  EXPECT_EQ(policy.decide_again(kBob, "agent.scout.a", "agent.scout.a").payer, "agent.scout.a");
+  EXPECT_EQ(Policy::without_file(kOwnUid).decide_attach(kOwner, "any").payer, "any");
+}
+
 TEST(PolicyDecision, a_rule_outlives_its_policy) {
   std::shared_ptr<const PrincipalRule> rule;
   {

@@ -68,6 +68,7 @@ eviction_default = "reject"
 eviction_allowed = ["reject", "fair-share"]
 publish_rate_bytes_per_second = 9
 publish_burst_bytes = 10
+publish_rate_capsules = 22
 [principal.quota]
 guests = 11
 routes = 12
@@ -102,6 +103,7 @@ names = ["agent.*", "agent.x"]
             (std::vector{shm::EvictionPolicy::reject, shm::EvictionPolicy::fair_share}));
   EXPECT_EQ(rule.publish_rate_bytes_per_second, 9U);
   EXPECT_EQ(rule.publish_burst_bytes, 10U);
+  EXPECT_EQ(rule.publish_rate_capsules, 22U);
   EXPECT_EQ(rule.quota, (PrincipalQuota{11, 12, 13, 14, 15, 16, 17, 18}));
   const MinterRule& minter = policy.minters().at(0);
   EXPECT_EQ(minter.peers.uids, std::vector<std::uint32_t>{19});
@@ -222,6 +224,8 @@ TEST(PolicyLoad, says_where_and_what_is_wrong_with_a_principal) {
        "p.toml:5:20: 'eviction_default' ('fair-share') is not among 'eviction_allowed'"},
       {"publish_burst_bytes = 5",
        "p.toml:4:23: 'publish_burst_bytes' needs a 'publish_rate_bytes_per_second'"},
+      {"publish_rate_capsules = 2",
+       "p.toml:4:25: 'publish_rate_capsules' needs a 'publish_rate_bytes_per_second'"},
       {"quota = 3", "p.toml:4:9: 'quota' must be a table, not a whole number"},
       {"[principal.quota]\nlanes = 1",
        "p.toml:5:1: unknown key 'lanes' in [principal.quota]; it may hold guests, routes, "

@@ -17,7 +17,8 @@ constexpr QuotaAmounts kPlenty{.guests = 1'000'000,
                                .routes = 1'000'000,
                                .budget_bytes = 1ULL << 50,
                                .descriptors = 1'000'000,
-                               .outbox_bytes = 1ULL << 50};
+                               .outbox_bytes = 1ULL << 50,
+                               .in_flight = 1'000'000};
 
 std::shared_ptr<QuotaAccount> lone_account(const QuotaAmounts& limits) {
   return QuotaAccount::make_root("alice", limits, {});
@@ -53,8 +54,12 @@ TEST(Quota, R32_every_resource_has_a_limit_of_its_own) {
   for (const QuotaResource resource : kAllQuotaResources) {
     QuotaAmounts limits = kPlenty;
     limits.of(resource) = 0;
-    QuotaAmounts asked{
-        .guests = 1, .routes = 1, .budget_bytes = 1, .descriptors = 1, .outbox_bytes = 1};
+    QuotaAmounts asked{.guests = 1,
+                       .routes = 1,
+                       .budget_bytes = 1,
+                       .descriptors = 1,
+                       .outbox_bytes = 1,
+                       .in_flight = 1};
     EXPECT_EQ(refused(lone_account(limits)->charge(asked)).resource, resource);
     asked.of(resource) = 0;
     EXPECT_EQ(accepted(lone_account(limits)->charge(asked)).amounts(), asked);

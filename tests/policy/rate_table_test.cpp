@@ -10,19 +10,19 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr RateLimit kTen{.units = 10, .burst = 10};
 
-TEST(RateTable, R31_every_capsule_and_principal_has_a_rate_of_its_own) {
+TEST(RateTable, R31_looking_tells_what_taking_would_answer_and_takes_nothing) {
   RateTable rates;
-  const shm::Uuid one{{1}};
-  const shm::Uuid two{{2}};
-  const auto take = [&rates](const shm::Uuid& capsule, std::string_view principal) {
-    return rates.take(PublishRateKey(capsule, principal).view(), kTen, 10, 0);
-  };
-  EXPECT_EQ(take(one, "alice"), RateOutcome::within);
-  EXPECT_EQ(take(one, "alice"), RateOutcome::over);
-  EXPECT_EQ(take(one, "bob"), RateOutcome::within);
-  EXPECT_EQ(take(two, "alice"), RateOutcome::within);
-  EXPECT_EQ(take(one, ""), RateOutcome::within);
-  EXPECT_EQ(take(one, ""), RateOutcome::over);
+  EXPECT_EQ(rates.look("k", kTen, 11, 0), RateOutcome::larger_than_burst);
+  EXPECT_EQ(rates.look("k", kTen, 10, 0), RateOutcome::within);
+  EXPECT_EQ(rates.size(), 0U);
+  ASSERT_EQ(rates.take("k", kTen, 4, 0), RateOutcome::within);
+  EXPECT_EQ(rates.look("k", kTen, 6, 0), RateOutcome::within);
+  EXPECT_EQ(rates.look("k", kTen, 7, 0), RateOutcome::over);
+  EXPECT_EQ(rates.look("k", kTen, 7, kSecond), RateOutcome::within);
+  const RateLimit slower{.units = 1, .burst = 5};
+  EXPECT_EQ(rates.look("k", slower, 5, 0), RateOutcome::within);
+  EXPECT_EQ(rates.look("k", slower, 6, 0), RateOutcome::larger_than_burst);
+  EXPECT_EQ(rates.take("k", kTen, 6, 0), RateOutcome::within);
 }
 
 TEST(RateTable, R31_says_when_waiting_cannot_help) {

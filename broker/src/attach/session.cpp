@@ -5,6 +5,7 @@
 #include <fairlead/shm/principal.hpp>
 
 #include "attach/packet.hpp"
+#include "policy/limits_of.hpp"
 
 namespace fairlead::broker {
 
@@ -71,7 +72,7 @@ void Session::retry() {
   costly_ = false;
   while (!over() && !deferred_.empty() && !costly_) {
     const Header header = *header_of(deferred_.front());
-    if (!has_room(header.kind)) return;
+    if (!find_room(header.kind)) return;
     const std::vector<std::byte> packet = std::move(deferred_.front());
     deferred_.pop_front();
     handle_request(header, packet);
@@ -115,11 +116,17 @@ void Session::handle_attached(const Header& header, std::span<const std::byte> p
   // These two never wait: what a deferred request waits for may be this very acknowledgement.
   if (header.kind == Kind::acknowledge) return dispatch(packet, &Session::on_acknowledge);
   if (header.kind == Kind::kick) return dispatch(packet, &Session::on_kick);
-  if (!deferred_.empty() || !has_room(header.kind)) return defer(packet);
+  if (!deferred_.empty() || !find_room(header.kind)) return defer(packet);
   handle_request(header, packet);
 }
 
 void Session::handle_request(const Header& header, std::span<const std::byte> packet) {
+  answer_request(header, packet);
+  const std::lock_guard lock(state_.mutex);
+  room_.release();  // what the answer did not need
+}
+
+void Session::answer_request(const Header& header, std::span<const std::byte> packet) {
   switch (header.kind) {
     case Kind::subscribe:
       return dispatch(packet, &Session::on_subscribe);
@@ -137,15 +144,23 @@ void Session::handle_request(const Header& header, std::span<const std::byte> pa
 
 // Descriptors that nobody has taken out of a socket yet count against a limit of our whole uid
 // (ETOOMANYREFS), so there are never many of them: a request that would send more waits.
-bool Session::has_room(Kind kind) {
+// Each payer has a share of that number, or one could keep all others waiting (R32).
+bool Session::find_room(Kind kind) {
   std::uint64_t descriptors = 0;
   if (kind == Kind::subscribe) descriptors = control::kMaximumDescriptorsPerPacket;
   if (kind == Kind::open_outbox) descriptors = 2;
   if (descriptors == 0) return true;
   const std::lock_guard lock(state_.mutex);
-  return state_.descriptors_in_flight + descriptors <=
-             state_.policy->broker().descriptors_in_flight &&
-         in_flight_ + descriptors <= kDescriptorsPerGuest;
+  if (state_.descriptors_in_flight + descriptors > state_.policy->broker().descriptors_in_flight ||
+      in_flight_ + descriptors > kDescriptorsPerGuest)
+    return false;
+  const Guest& guest = *state_.find_guest(guest_);
+  auto charged = state_.quotas.account_of(guest.payer, quota_of(*guest.rule))
+                     ->charge({.in_flight = descriptors});
+  auto* charge = std::get_if<QuotaCharge>(&charged);
+  if (charge == nullptr) return false;
+  room_ = std::move(*charge);
+  return true;
 }
 
 void Session::defer(std::span<const std::byte> packet) {
@@ -164,8 +179,8 @@ void Session::on_acknowledge(const control::Plain& packet) {
   {
     const std::lock_guard lock(state_.mutex);
     state_.descriptors_in_flight -= found->descriptors;
+    unacknowledged_.erase(found);
   }
-  unacknowledged_.erase(found);
   if (listing_) send_listed();
 }
 
@@ -191,16 +206,20 @@ Session::Sent Session::send(std::span<const std::byte> packet, std::span<const i
 Session::Sent Session::send_with(std::span<const std::byte> packet, std::uint64_t request,
                                  std::initializer_list<int> descriptors) {
   std::array<int, control::kMaximumDescriptorsPerPacket> list{};
-  std::size_t count = 0;
+  std::uint64_t count = 0;
   for (const int descriptor : descriptors) {
     if (descriptor >= 0) list[count++] = descriptor;
   }
   const Sent sent = send(packet, std::span(list).first(count));
   if (sent != Sent::yes) return sent;
-  unacknowledged_.push_back({request, count, state_.clock() + attach_deadline_nanoseconds_});
+  const std::uint64_t deadline = state_.clock() + attach_deadline_nanoseconds_;
   in_flight_ += count;
   const std::lock_guard lock(state_.mutex);
   state_.descriptors_in_flight += count;
+  const std::uint64_t unused =
+      room_.amounts().in_flight - std::min(room_.amounts().in_flight, count);
+  room_.reduce({.in_flight = unused});
+  unacknowledged_.push_back({request, count, deadline, std::move(room_)});
   return sent;
 }
 
@@ -252,6 +271,7 @@ Remains Session::take_down() {
   in_flight_ = 0;
   unacknowledged_.clear();
   attach_charge_.release();
+  room_.release();
   if (guest_ == 0) return {};
   return state_.remove_guest(std::exchange(guest_, 0), thrown_out_);
 }

@@ -84,6 +84,7 @@ class Session {
     std::uint64_t request;
     std::uint64_t descriptors;
     std::uint64_t deadline;
+    QuotaCharge charge;  // of a guest's; given back under the mutex only
   };
   struct ListedSegment {  // to be shown to the dump tool
     shm::SegmentKind kind;
@@ -96,6 +97,7 @@ class Session {
   void handle(std::span<const std::byte> packet, const std::optional<shm::PeerCredentials>& sender);
   void handle_attached(const Header& header, std::span<const std::byte> packet);
   void handle_request(const Header& header, std::span<const std::byte> packet);
+  void answer_request(const Header& header, std::span<const std::byte> packet);
   template <class Packet>
   void dispatch(std::span<const std::byte> packet, void (Session::*handler)(const Packet&));
   void violate(std::string_view what);
@@ -104,7 +106,7 @@ class Session {
                  std::initializer_list<int> descriptors);
   void answer_done(std::uint64_t request);
   void refuse(std::uint64_t request, ErrorCode code, std::string_view sentence);
-  [[nodiscard]] bool has_room(shm::control::Kind kind);
+  [[nodiscard]] bool find_room(shm::control::Kind kind);
   void defer(std::span<const std::byte> packet);
   void on_acknowledge(const shm::control::Plain& packet);
   void log(LogLevel level, std::string_view message, const shm::RouteIdentity* route = nullptr);
@@ -157,6 +159,7 @@ class Session {
   std::uint64_t attach_deadline_nanoseconds_;
   std::deque<Unacknowledged> unacknowledged_;
   std::uint64_t in_flight_ = 0;  // descriptors in unacknowledged_
+  QuotaCharge room_;             // for those of the request that is being handled
   std::deque<ListedSegment> listed_;
   std::uint64_t list_request_ = 0;
   bool listing_ = false;

@@ -35,6 +35,7 @@ AttachDecision Session::decide(std::string_view requested) const {
   }
   AttachDecision decision;
   decision.principal = *pinned_;
+  decision.payer = *pinned_;
   if (!requested.empty() && shm::canonical_principal(requested) != *pinned_) {
     decision.sentence = refusals::pinned(*pinned_, requested);
     return decision;
@@ -52,13 +53,12 @@ bool Session::charge_attach(std::uint64_t request, const AttachDecision& decisio
   {
     const std::lock_guard lock(state_.mutex);
     const PrincipalRule& rule = *decision.rule;
-    // The system principal's key is empty as its name is.
     const RateOutcome rate =
         by_host_
             ? RateOutcome::within
-            : state_.attach_rates.take(decision.principal, attach_rate_of(rule), 1, state_.clock());
+            : state_.attach_rates.take(decision.payer, attach_rate_of(rule), 1, state_.clock());
     if (rate == RateOutcome::within) {
-      auto account = state_.quotas.account_of(decision.principal, quota_of(rule));
+      auto account = state_.quotas.account_of(decision.payer, quota_of(rule));
       auto charged = account->charge({.guests = 1, .descriptors = 1});
       if (auto* charge = std::get_if<QuotaCharge>(&charged)) {
         attach_charge_ = std::move(*charge);
@@ -67,7 +67,7 @@ bool Session::charge_attach(std::uint64_t request, const AttachDecision& decisio
       sentence = refusals::quota(std::get<QuotaRefusal>(charged));
     } else {
       code = ErrorCode::rate_limited;
-      sentence = refusals::attach_rate(decision.principal, rule.quota.attaches_per_minute);
+      sentence = refusals::attach_rate(decision.payer, rule.quota.attaches_per_minute);
     }
   }
   refuse_attach(request, code, sentence);
@@ -130,6 +130,7 @@ void Session::on_hello(const control::Hello& packet,
 
   auto guest = std::make_unique<Guest>();
   guest->principal = decision.principal;
+  guest->payer = decision.payer;
   guest->pinned = pinned_;
   guest->peer = {connector_.uid, connector_.gid};
   guest->by_host = by_host_;

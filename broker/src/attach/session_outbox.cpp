@@ -49,7 +49,7 @@ bool Session::plan_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
       sentence = "principal " + std::string(shm::displayed_principal(guest.principal)) +
                  " may not publish: its policy has no publish patterns";
     } else {
-      auto account = state_.quotas.account_of(guest.principal, quota_of(*guest.rule));
+      auto account = state_.quotas.account_of(guest.payer, quota_of(*guest.rule));
       auto charged = account->charge({.descriptors = 2, .outbox_bytes = plan.ring_bytes});
       if (auto* charge = std::get_if<QuotaCharge>(&charged)) {
         plan.charge = std::move(*charge);

@@ -93,7 +93,7 @@ bool Session::plan_route(const control::Subscribe& packet, RoutePlan& plan) {
       const std::uint64_t bytes = plan.backing == shm::Backing::sealed
                                       ? route_segment_bytes(identity)
                                       : identity.budget_bytes;
-      auto account = state_.quotas.account_of(guest.principal, quota_of(*guest.rule));
+      auto account = state_.quotas.account_of(guest.payer, quota_of(*guest.rule));
       auto charged = account->charge({.routes = 1,
                                       .budget_bytes = bytes,
                                       .descriptors = packet.wants_descriptor != 0 ? 3U : 2U});

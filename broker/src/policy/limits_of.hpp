@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fairlead/broker/policy_model.hpp>
+#include <fairlead/shm/control_protocol.hpp>
 
 #include "policy/quota.hpp"
 #include "policy/token_bucket.hpp"
@@ -11,6 +12,12 @@ namespace fairlead::broker {
 /// R31; take payload bytes + topic bytes from it. Zero units: unlimited.
 [[nodiscard]] inline RateLimit publish_rate_of(const PrincipalRule& rule) noexcept {
   return {.units = rule.publish_rate_bytes_per_second, .burst = rule.publish_burst_bytes};
+}
+
+/// The same for all capsules of a principal together.
+[[nodiscard]] inline RateLimit whole_publish_rate_of(const PrincipalRule& rule) noexcept {
+  return {.units = rule.publish_rate_bytes_per_second * rule.publish_rate_capsules,
+          .burst = rule.publish_burst_bytes * rule.publish_rate_capsules};
 }
 
 /// Take 1 per attach. A minute's worth may come at once.
@@ -25,7 +32,8 @@ namespace fairlead::broker {
           .routes = rule.quota.routes,
           .budget_bytes = rule.quota.total_budget_bytes,
           .descriptors = rule.quota.descriptors,
-          .outbox_bytes = rule.quota.outbox_bytes};
+          .outbox_bytes = rule.quota.outbox_bytes,
+          .in_flight = UINT64_MAX};  // a fair share of what all have
 }
 
 /// `descriptor_limit` is the soft RLIMIT_NOFILE of the broker.
@@ -36,7 +44,8 @@ namespace fairlead::broker {
           .routes = broker.maximum_routes,
           .budget_bytes = broker.total_budget_bytes,
           .descriptors = descriptor_limit > reserve ? descriptor_limit - reserve : 0,
-          .outbox_bytes = broker.total_outbox_bytes};
+          .outbox_bytes = broker.total_outbox_bytes,
+          .in_flight = broker.descriptors_in_flight};
 }
 
 /// One guest with one route of the default budget (sealed: its whole segment counts) and one
@@ -46,6 +55,7 @@ inline constexpr QuotaAmounts kQuotaFloor{
     .routes = 1,
     .budget_bytes = (shm::kDefaultCapFactor + 1) * shm::kDefaultBudgetBytes,
     .descriptors = 8,
-    .outbox_bytes = shm::kDefaultOutboxBytes};
+    .outbox_bytes = shm::kDefaultOutboxBytes,
+    .in_flight = shm::control::kMaximumDescriptorsPerPacket};
 
 }  // namespace fairlead::broker

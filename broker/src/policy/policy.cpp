@@ -26,8 +26,14 @@ AttachDecision allow(std::string_view principal, std::shared_ptr<const Principal
   AttachDecision decision;
   decision.allowed = true;
   decision.principal = principal;
+  decision.payer = principal;
   decision.rule = std::move(rule);
   return decision;
+}
+
+// The space and the star keep it apart from every principal's name.
+std::string family_of(const PrincipalRule& rule, const Peer& peer) {
+  return rule.names.text() + " of uid " + std::to_string(peer.uid);
 }
 
 std::uint64_t greatest(PolicyTable table, std::string_view key) {
@@ -121,7 +127,12 @@ AttachDecision Policy::decide_attach(const Peer& peer, std::string_view requeste
   if (requested.empty()) return decide_own_principal(peer);
   auto rule = rule_of(principal);
   if (!rule) return refuse(refusals::unknown_principal(principal));
-  if (rule->peers.lists(peer)) return allow(principal, std::move(rule));
+  if (rule->peers.lists(peer)) {
+    AttachDecision decision = allow(principal, std::move(rule));
+    // Else a new name would be a new quota. Without a file our own user is trusted anyway.
+    if (has_file_ && !decision.rule->names.exact) decision.payer = family_of(*decision.rule, peer);
+    return decision;
+  }
   if (rule->peers.empty()) return refuse(refusals::must_be_minted(principal));
   return refuse(refusals::not_this_user(principal, peer));
 }

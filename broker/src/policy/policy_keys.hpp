@@ -25,7 +25,7 @@ struct PolicyKey {
 
 inline constexpr std::uint64_t kGibibyte = 1ULL << 30;
 
-inline constexpr std::array<PolicyKey, 34> kPolicyKeys = {{
+inline constexpr std::array<PolicyKey, 35> kPolicyKeys = {{
     {PolicyTable::broker, "maximum_guests", PolicyType::integer, "guests", 1, 4'096, "256"},
     {PolicyTable::broker, "maximum_routes", PolicyType::integer, "routes", 1, 30'000, "16384"},
     {PolicyTable::broker, "total_budget_bytes", PolicyType::integer, "bytes", 4'096,
@@ -60,6 +60,8 @@ inline constexpr std::array<PolicyKey, 34> kPolicyKeys = {{
      "bytes per second", 1, 16 * kGibibyte, "none"},
     {PolicyTable::principal, "publish_burst_bytes", PolicyType::integer, "bytes", 1, 16 * kGibibyte,
      "one second's worth"},
+    {PolicyTable::principal, "publish_rate_capsules", PolicyType::integer, "capsules", 1, 4'096,
+     "1"},
 
     {PolicyTable::quota, "guests", PolicyType::integer, "guests", 1, 4'096, "16"},
     {PolicyTable::quota, "routes", PolicyType::integer, "routes", 0, 30'000, "64"},

@@ -113,13 +113,17 @@ void PolicyLoader::read_eviction(TableReader& reader, PrincipalRule& rule) {
 
 void PolicyLoader::read_rate(TableReader& reader, PrincipalRule& rule) {
   reader.read("publish_rate_bytes_per_second", rule.publish_rate_bytes_per_second);
-  if (reader.has("publish_rate_bytes_per_second")) {
+  const bool has_rate = reader.has("publish_rate_bytes_per_second");
+  if (has_rate)
     rule.publish_burst_bytes = std::max(rule.publish_rate_bytes_per_second, kLargestPublishCharge);
-  } else if (reader.has("publish_burst_bytes")) {
-    reader.problem_at("publish_burst_bytes",
-                      "'publish_burst_bytes' needs a 'publish_rate_bytes_per_second'");
-  }
   reader.read("publish_burst_bytes", rule.publish_burst_bytes);
+  reader.read("publish_rate_capsules", rule.publish_rate_capsules);
+  if (has_rate) return;
+  const auto needs_rate = [&reader](std::string_view key) {
+    reader.problem_at(key, "'" + std::string(key) + "' needs a 'publish_rate_bytes_per_second'");
+  };
+  if (reader.has("publish_burst_bytes")) needs_rate("publish_burst_bytes");
+  if (rule.publish_rate_capsules != 1) needs_rate("publish_rate_capsules");
 }
 
 void PolicyLoader::read_principal(const PolicyValue& value) {

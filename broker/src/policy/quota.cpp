@@ -17,9 +17,11 @@ std::uint64_t QuotaAmounts::of(QuotaResource resource) const noexcept {
     case QuotaResource::descriptors:
       return descriptors;
     case QuotaResource::outbox_bytes:
+      return outbox_bytes;
+    case QuotaResource::in_flight:
       break;
   }
-  return outbox_bytes;
+  return in_flight;
 }
 
 std::uint64_t& QuotaAmounts::of(QuotaResource resource) noexcept {
@@ -33,9 +35,11 @@ std::uint64_t& QuotaAmounts::of(QuotaResource resource) noexcept {
     case QuotaResource::descriptors:
       return descriptors;
     case QuotaResource::outbox_bytes:
+      return outbox_bytes;
+    case QuotaResource::in_flight:
       break;
   }
-  return outbox_bytes;
+  return in_flight;
 }
 
 QuotaCharge::QuotaCharge(QuotaCharge&& other) noexcept

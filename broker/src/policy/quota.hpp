@@ -10,8 +10,15 @@
 
 namespace fairlead::broker {
 
-enum class QuotaResource : std::uint8_t { guests, routes, budget_bytes, descriptors, outbox_bytes };
-inline constexpr std::size_t kQuotaResources = 5;
+enum class QuotaResource : std::uint8_t {
+  guests,
+  routes,
+  budget_bytes,
+  descriptors,
+  outbox_bytes,
+  in_flight,  // descriptors sent to guests that have not acknowledged them
+};
+inline constexpr std::size_t kQuotaResources = 6;
 
 struct QuotaAmounts {
   std::uint64_t guests = 0;
@@ -19,6 +26,7 @@ struct QuotaAmounts {
   std::uint64_t budget_bytes = 0;
   std::uint64_t descriptors = 0;
   std::uint64_t outbox_bytes = 0;
+  std::uint64_t in_flight = 0;
 
   [[nodiscard]] std::uint64_t& of(QuotaResource resource) noexcept;
   [[nodiscard]] std::uint64_t of(QuotaResource resource) const noexcept;
@@ -119,7 +127,7 @@ class QuotaAccount : public std::enable_shared_from_this<QuotaAccount> {
 };
 
 inline constexpr std::array<QuotaResource, kQuotaResources> kAllQuotaResources = {
-    QuotaResource::guests, QuotaResource::routes, QuotaResource::budget_bytes,
-    QuotaResource::descriptors, QuotaResource::outbox_bytes};
+    QuotaResource::guests,      QuotaResource::routes,       QuotaResource::budget_bytes,
+    QuotaResource::descriptors, QuotaResource::outbox_bytes, QuotaResource::in_flight};
 
 }  // namespace fairlead::broker

@@ -1,4 +1,5 @@
-// The quota accounts of a broker: one per principal, below one for the broker as a whole (R32).
+// The quota accounts of a broker: one per payer (AttachDecision), below one for the broker as a
+// whole (R32).
 #pragma once
 
 #include <memory>
@@ -16,9 +17,9 @@ class QuotaLedger {
   /// `total` for all principals together; `floor` see QuotaAccount.
   QuotaLedger(const QuotaAmounts& total, const QuotaAmounts& floor);
 
-  /// The principal's account, made if there is none. All connections of a principal share it; the
-  /// limits given last hold for all of them.
-  [[nodiscard]] std::shared_ptr<QuotaAccount> account_of(std::string_view principal,
+  /// The payer's account, made if there is none. All connections of a payer share it; the limits
+  /// given last hold for all of them.
+  [[nodiscard]] std::shared_ptr<QuotaAccount> account_of(std::string_view payer,
                                                          const QuotaAmounts& limits);
 
   [[nodiscard]] QuotaAccount& total() noexcept { return *total_; }

@@ -1,7 +1,6 @@
 #include "policy/rate_table.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 namespace fairlead::broker {
@@ -36,11 +35,15 @@ RateOutcome RateTable::take(std::string_view key, const RateLimit& limit, std::u
   }
 }
 
-PublishRateKey::PublishRateKey(const shm::Uuid& capsule, std::string_view principal) noexcept {
-  const std::size_t length = std::min(principal.size(), shm::kMaximumPrincipalBytes);
-  std::memcpy(bytes_.data(), capsule.bytes.data(), sizeof(shm::Uuid));
-  std::copy_n(principal.data(), length, bytes_.data() + sizeof(shm::Uuid));
-  size_ = sizeof(shm::Uuid) + length;
+RateOutcome RateTable::look(std::string_view key, const RateLimit& limit, std::uint64_t units,
+                            std::uint64_t now) const noexcept {
+  if (limit.units == 0) return RateOutcome::within;
+  if (units > limit.burst) return RateOutcome::larger_than_burst;
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return RateOutcome::within;
+  TokenBucket then = found->second.bucket;
+  if (found->second.limit != limit) then.change(limit, now);
+  return then.take(units, now) ? RateOutcome::within : RateOutcome::over;
 }
 
 }  // namespace fairlead::broker

@@ -1,14 +1,10 @@
-// One token bucket per key: publish rates by (capsule, principal), attach rates by principal (R31).
+// One token bucket per key: whose rate it is (R31, R32).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-
-#include <fairlead/shm/constants.hpp>
-#include <fairlead/shm/uuid.hpp>
 
 #include "policy/token_bucket.hpp"
 #include "routing/segment_hash.hpp"
@@ -31,6 +27,10 @@ class RateTable {
   [[nodiscard]] RateOutcome take(std::string_view key, const RateLimit& limit, std::uint64_t units,
                                  std::uint64_t now) noexcept;
 
+  /// What take() would answer, without taking or remembering anything.
+  [[nodiscard]] RateOutcome look(std::string_view key, const RateLimit& limit, std::uint64_t units,
+                                 std::uint64_t now) const noexcept;
+
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
  private:
@@ -50,17 +50,6 @@ class RateTable {
 
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
   std::size_t sweep_at_ = 64;
-};
-
-// The key of a publish rate, built without allocating.
-class PublishRateKey {
- public:
-  PublishRateKey(const shm::Uuid& capsule, std::string_view principal) noexcept;
-  [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
-
- private:
-  std::array<char, sizeof(shm::Uuid) + shm::kMaximumPrincipalBytes> bytes_;
-  std::size_t size_;
 };
 
 }  // namespace fairlead::broker

@@ -43,6 +43,8 @@ std::string_view resource_text(QuotaResource resource) {
       return "descriptors";
     case QuotaResource::outbox_bytes:
       return "bytes of outboxes";
+    case QuotaResource::in_flight:
+      return "descriptors in flight";
   }
   return "units";
 }

@@ -211,8 +211,7 @@ Refusal BrokerState::check(const OutboxOwner& owner, std::string_view topic,
   if (shm::check_topic(topic) != shm::TopicProblem::none) return Refusal::invalid_topic;
   if (payload_bytes > shm::kMaximumInlinePayloadBytes) return Refusal::larger_than_limit;
   if (!may_publish(*guest->rule, topic)) return Refusal::not_permitted;
-  const PublishRateKey key(owner.capsule, owner.principal);
-  const RateOutcome rate = publish_rates_.take(key.view(), publish_rate_of(*guest->rule),
+  const RateOutcome rate = publish_rates_.take(owner.capsule, guest->payer, *guest->rule,
                                                payload_bytes + topic.size(), now);
   return rate == RateOutcome::within ? Refusal::none : Refusal::rate_limited;
 }
@@ -243,7 +242,10 @@ void BrokerState::order_ends_of(Guest& guest) {
     std::optional<std::string_view> pinned;
     if (guest.pinned) pinned = *guest.pinned;
     const AttachDecision decision = policy->decide_again(guest.peer, guest.principal, pinned);
-    if (decision.allowed) rule = decision.rule;
+    if (decision.allowed) {
+      rule = decision.rule;
+      guest.payer = decision.payer;
+    }
     sentence = decision.sentence;
   }
   if (!rule) {
@@ -251,7 +253,7 @@ void BrokerState::order_ends_of(Guest& guest) {
     return;
   }
   guest.rule = rule;
-  (void)quotas.account_of(guest.principal, quota_of(*rule));
+  (void)quotas.account_of(guest.payer, quota_of(*rule));
   for (const RouteId id : guest.routes) {
     const shm::RouteIdentity& route = delivery.find(id)->identity();
     const bool kept =

@@ -20,6 +20,7 @@
 
 #include "delivery/delivery.hpp"
 #include "outbox/outbox_service.hpp"
+#include "policy/publish_rates.hpp"
 #include "policy/quota_ledger.hpp"
 #include "policy/rate_table.hpp"
 #include "state/event_log.hpp"
@@ -122,7 +123,7 @@ class BrokerState final : private OutboxSupervisor {
   void published(const OutboxOwner& owner, const PublishReport& report,
                  std::uint64_t bytes) noexcept override;
 
-  RateTable publish_rates_;
+  PublishRates publish_rates_;
   GuestId next_guest_ = 1;
 };
 

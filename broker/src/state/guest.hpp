@@ -36,6 +36,7 @@ struct OwnedRoute {
 struct Guest {
   GuestId id = 0;
   std::string principal;
+  std::string payer;                  // whose quotas and rates it uses up
   std::optional<std::string> pinned;  // as which it was minted
   Peer peer;                          // who connected: decides the policy
   uid_t user = 0;                     // who said hello

@@ -20,6 +20,9 @@ struct AttachDecision {
   bool allowed = false;
   std::string principal;  // canonical: empty for the system principal
   std::shared_ptr<const PrincipalRule> rule;
+  // Whose quotas and rates such a guest uses up: the principal's own, or, if it chose its name out
+  // of a family, those that all names of this family and user share. No guest chooses this.
+  std::string payer;
   ErrorCode code = ErrorCode::denied;  // when refused: for the answer to the guest,
   std::string sentence;                // with this sentence
 };

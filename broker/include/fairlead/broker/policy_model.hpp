@@ -98,6 +98,7 @@ struct PrincipalRule {
                                                        shm::EvictionPolicy::reject};
   std::uint64_t publish_rate_bytes_per_second = 0;  // R31; 0 = unlimited
   std::uint64_t publish_burst_bytes = 0;            // never 0 where there is a rate
+  std::uint64_t publish_rate_capsules = 1;          // all capsules together get that many times it
   PrincipalQuota quota;
 
   [[nodiscard]] std::uint64_t cap_bytes_for(std::uint64_t budget) const noexcept {
