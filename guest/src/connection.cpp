@@ -6,8 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include <fairlead/shm/control_socket.hpp>
-
 namespace fairlead::guest {
 namespace {
 

@@ -15,6 +15,7 @@
 
 #include <fairlead/guest/route_end.hpp>
 #include <fairlead/shm/control_protocol.hpp>
+#include <fairlead/shm/control_socket.hpp>
 #include <fairlead/shm/error.hpp>
 #include <fairlead/shm/unique_fd.hpp>
 
@@ -68,6 +69,13 @@ class Connection {
   void tell(Kind kind, Statement statement) noexcept {
     statement.header = {kind, sizeof statement, kNoAnswerWanted};
     send_now(bytes_of(statement));
+  }
+
+  /// The same over another descriptor of a connection that is not ours: from a worker. Data path.
+  template <class Statement>
+  static void tell_over(const shm::UniqueFd& socket, Kind kind, Statement statement) noexcept {
+    statement.header = {kind, sizeof statement, kNoAnswerWanted};
+    if (socket) (void)shm::send_packet(socket.get(), bytes_of(statement));
   }
 
   /// The descriptors of the answer to `request` have arrived.

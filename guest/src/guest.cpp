@@ -94,16 +94,22 @@ Subscription Guest::subscribe(
   } catch (...) {
     control::Unsubscribe packet{};
     packet.subscription = answer.reply.subscription;
+    packet.unmapped = 1;
     connection->tell(Kind::unsubscribe, packet);
     throw;
   }
 }
 
-void Guest::unsubscribe(Subscription subscription) {
+void Guest::unsubscribe(const Subscription& subscription) {
   control::Unsubscribe packet{};
   packet.subscription = subscription.number();
   subscription.route_->mark_ended();
   (void)state_->connection->ask<control::Plain>(Kind::unsubscribe, packet, Kind::done);
+}
+
+void Guest::unsubscribe(Subscription&& subscription) {
+  const Subscription dropped = std::move(subscription);
+  unsubscribe(dropped);
 }
 
 void Guest::open_gate() {

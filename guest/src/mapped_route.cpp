@@ -79,15 +79,32 @@ MappedRoute::MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connecti
       lane_capacity_(parts.lane_capacity),
       hold_slots_(parts.hold_slots),
       sealed_(parts.sealed),
-      reader_(route_.bytes(), cursors_.bytes(), lane_capacity_) {}
+      reader_(route_.bytes(), cursors_.bytes(), lane_capacity_) {
+  if (connection_) {
+    mappings().begin();
+  } else if (!mappings().join()) {
+    throw Error(ErrorCode::not_found, "subscription " + std::to_string(subscription_) +
+                                          " has ended, and none of its workers is left");
+  }
+}
 
 MappedRoute::~MappedRoute() {
-  if (!connection_ || !home_.is_here()) return;
-  connection_->forget_end_of(subscription_);
-  if (ended_) return;
+  if (!home_.is_here()) return;  // our parent's
   shm::control::Unsubscribe packet{};
   packet.subscription = subscription_;
+  packet.unmapped = mappings().leave() ? 1 : 0;
+  if (!connection_) {
+    // Who subscribed left before us, and could not say this.
+    if (packet.unmapped == 1) Connection::tell_over(liveness_, Kind::unsubscribe, packet);
+    return;
+  }
+  connection_->forget_end_of(subscription_);
+  if (ended_ && packet.unmapped == 0) return;
   connection_->tell(Kind::unsubscribe, packet);
+}
+
+MappingCount MappedRoute::mappings() noexcept {
+  return MappingCount(reinterpret_cast<shm::CursorHeader*>(cursors_.data())->mappings);
 }
 
 SharedRoute MappedRoute::share() const {

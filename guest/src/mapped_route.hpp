@@ -18,15 +18,18 @@
 #include <fairlead/shm/unique_fd.hpp>
 
 #include "connection.hpp"
+#include "mapping_count.hpp"
 #include "view_pool.hpp"
 
 namespace fairlead::guest {
 
-/// Thread-safe. Ends the route (without waiting for an answer) in the process that subscribed.
+/// Thread-safe. Its end ends the route (without waiting for an answer) in the process that
+/// subscribed, and lets the broker have the memory if no other worker maps it.
 class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
  public:
   /// Checks sizes, seals and headers, then maps. `connection` is null in a worker process. Throws
-  /// Error: corrupt, truncated, wrong_layout, foreign_segment, out_of_memory.
+  /// Error: corrupt, truncated, wrong_layout, foreign_segment, out_of_memory, and not_found in a
+  /// worker that comes when all others have gone.
   MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connection);
   ~MappedRoute();
   MappedRoute(const MappedRoute&) = delete;
@@ -47,7 +50,7 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   [[nodiscard]] const std::shared_ptr<Connection>& connection() const noexcept {
     return connection_;
   }
-  /// The route is ended by other means: the destructor has nothing to say.
+  /// The broker has been asked to end the route: the destructor need not.
   void mark_ended() noexcept { ended_ = true; }
 
  private:
@@ -61,6 +64,7 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
     return gone_.load(std::memory_order_acquire) || (connection_ && connection_->gone());
   }
   void arm() noexcept;
+  [[nodiscard]] MappingCount mappings() noexcept;
 
   shm::Segment route_;
   shm::Segment cursors_;
@@ -71,7 +75,7 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   const std::uint32_t lane_capacity_;
   const std::uint32_t hold_slots_;
   const bool sealed_;
-  const HomeProcess home_;  // that subscribed
+  const HomeProcess home_;  // that mapped it
   std::atomic<bool> ended_{false};
   std::atomic<bool> gone_{false};
   shm::RouteReader reader_;

@@ -55,6 +55,7 @@ TEST(Limits, R32_routes_are_counted_per_principal_over_all_its_connections) {
   // What is given back can be had again.
   auto leave = second->packet<control::Unsubscribe>(Kind::unsubscribe);
   leave.subscription = kept->answer.subscription;
+  leave.unmapped = 1;
   second->send(leave);
   second->done();
   EXPECT_NE(first->subscribe(own_packet(*first)), nullptr);

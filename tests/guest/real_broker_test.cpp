@@ -272,6 +272,21 @@ TEST_P(RealBroker, R34_every_acknowledged_publish_of_many_threads_is_delivered_o
   }
 }
 
+// A test is a guest of the broker's own uid and in no sandbox: sealing would enforce nothing.
+TEST(AutomaticBacking, seals_where_the_broker_is_set_up_to_and_else_where_it_helps) {
+  const auto sealed_by = [](Backing broker_says, Backing wish) {
+    broker::Broker broker({.name = unique_name(), .backing = broker_says});
+    broker.start();
+    Guest guest = Guest::attach(over(broker.connect("alice")));
+    return guest.subscribe("a", {.backing = wish}).share().sealed;
+  };
+  EXPECT_FALSE(sealed_by(Backing::automatic, Backing::automatic));
+  EXPECT_TRUE(sealed_by(Backing::sealed, Backing::automatic));
+  EXPECT_FALSE(sealed_by(Backing::named, Backing::automatic));
+  EXPECT_TRUE(sealed_by(Backing::named, Backing::sealed));
+  EXPECT_FALSE(sealed_by(Backing::sealed, Backing::named));
+}
+
 INSTANTIATE_TEST_SUITE_P(Guest, RealBroker, testing::Values(Backing::named, Backing::sealed),
                          [](const auto& instance) {
                            return instance.param == Backing::named ? "named" : "sealed";

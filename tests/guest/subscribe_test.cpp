@@ -132,18 +132,24 @@ TEST(Subscribe, a_destroyed_subscription_ends_its_route_once_nothing_of_it_is_he
   guest.open_gate();  // the answer that nobody wanted is no breach of protocol
 }
 
-TEST(Subscribe, unsubscribe_waits_for_the_broker_once_and_leaves_batches_alone) {
+TEST(Subscribe, unsubscribe_waits_for_the_broker_and_tells_it_when_nothing_is_held_any_more) {
   FakeBroker broker;
   Guest guest = attach_to(broker);
+  std::vector<std::uint32_t> unmapped;
+  broker.on(Kind::unsubscribe, [&](FakeSession& session, const Header& header, Packet packet) {
+    unmapped.push_back(test::packet_as<Unsubscribe>(packet).unmapped);
+    session.answer(Kind::done, header.request, Plain{});
+  });
   Subscription subscription = guest.subscribe("a.*");
   broker.route(0).publish("p", "a.b", "one");
   Batch batch = subscription.drain();
   guest.unsubscribe(std::move(subscription));
-  EXPECT_TRUE(broker.wait_for(Kind::unsubscribe, 1));
+  guest.open_gate();  // whatever was said before has been heard
+  EXPECT_EQ(unmapped, std::vector<std::uint32_t>{0});
   EXPECT_EQ(texts(batch), std::vector<std::string>{"one"});
   batch.release();
-  guest.open_gate();  // whatever was said before has been heard
-  EXPECT_EQ(broker.count(Kind::unsubscribe), 1U);
+  guest.open_gate();
+  EXPECT_EQ(unmapped, (std::vector<std::uint32_t>{0, 1}));
 }
 
 TEST(Subscribe, a_forked_child_leaves_its_parents_route_alone) {

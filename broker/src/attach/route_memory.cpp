@@ -24,6 +24,7 @@ RouteMemory::~RouteMemory() {
 void RouteMemory::retire(bool truncate) noexcept {
   truncate_ = truncate_ || truncate;
   segment_.segment().unlink();
+  wake_.reset();
 }
 
 std::uint64_t route_segment_bytes(const shm::RouteIdentity& identity) noexcept {

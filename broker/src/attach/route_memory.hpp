@@ -26,8 +26,9 @@ class RouteMemory {
   [[nodiscard]] shm::Segment& cursors() noexcept { return cursors_; }
   [[nodiscard]] int wake_descriptor() const noexcept { return wake_.get(); }
 
-  /// Removes the name now. With `truncate` a named segment's memory is taken from a guest that may
-  /// still map it, too, once nobody here uses it; reading there is SIGBUS then. The header stays.
+  /// Of a route that has ended: removes the name and the wake-up socket now. With `truncate`, now
+  /// or later, a named segment's memory is taken from a guest that may still map it, too, once
+  /// nobody here uses it; reading there is SIGBUS then. The header stays.
   void retire(bool truncate) noexcept;
 
  private:

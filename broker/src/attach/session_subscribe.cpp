@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include <fairlead/broker/permissions.hpp>
-#include <fairlead/shm/untrusted.hpp>
 
 #include "attach/packet.hpp"
 #include "attach/session.hpp"
@@ -178,25 +177,28 @@ void Session::send_subscribed(const control::Subscribe& packet, const RoutePlan&
 }
 
 void Session::on_unsubscribe(const control::Unsubscribe& packet) {
-  Remains remains;  // destroyed after the lock
-  bool found = false;
+  if (packet.unmapped > 1) {
+    return refuse(packet.header.request, ErrorCode::invalid_argument,
+                  refusals::unknown_number("unmapped", packet.unmapped));
+  }
+  bool ends = false;
+  bool known = false;
   {
+    Remains remains;  // destroyed after the lock
     const std::lock_guard lock(state_.mutex);
-    const auto id = state_.find_route(*state_.find_guest(guest_), packet.subscription);
-    found = id.has_value();
-    if (found) {
-      // Its own word for it; a lie hurts the liar. Without views nobody reads there any more.
-      const shm::CursorHeader& cursors = state_.delivery.find(*id)->writer().cursors();
-      const bool unused = shm::load_untrusted(cursors.messages_held) == 0;
-      remains = state_.end_route(*id, shm::RouteState::closed, unused);
-    }
+    Guest& guest = *state_.find_guest(guest_);
+    const bool unmapped = packet.unmapped == 1;  // its own word; a lie hurts the liar
+    const auto id = state_.find_route(guest, packet.subscription);
+    ends = id.has_value();
+    if (ends) remains = state_.end_route(*id, shm::RouteState::closed, unmapped);
+    known = ends || (unmapped && state_.take_back_ended(guest, packet.subscription, remains));
   }
   costly_ = true;
-  if (!found) {
+  if (!known) {
     return refuse(packet.header.request, ErrorCode::not_found,
                   "this guest has no subscription " + std::to_string(packet.subscription));
   }
-  log(LogLevel::info, "unsubscribed from " + std::to_string(packet.subscription));
+  if (ends) log(LogLevel::info, "unsubscribed from " + std::to_string(packet.subscription));
   answer_done(packet.header.request);
 }
 

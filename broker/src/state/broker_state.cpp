@@ -73,7 +73,7 @@ Remains BrokerState::remove_guest(GuestId id, bool thrown_out) {
   while (!guest.routes.empty()) {
     take_route_out(guest.routes.back(), shm::RouteState::closed, thrown_out, remains);
   }
-  for (QuotaCharge& charge : guest.leftovers) remains.charges.push_back(std::move(charge));
+  for (EndedRoute& ended : guest.ended) leave_ended(std::move(ended), thrown_out, remains);
   guests.erase(found);
   return remains;
 }
@@ -118,34 +118,64 @@ Remains BrokerState::end_route(RouteId id, shm::RouteState state, bool truncate)
   return remains;
 }
 
-// What the guest may still map of an ended route stays charged to its principal until its process
-// is dead: else it could pin any amount of memory by subscribing again and again.
+// What the guest may still map of an ended route stays charged to its principal until it says that
+// it does not, or its process is dead: else it could pin any amount of memory by subscribing again
+// and again. A named segment's word for it can be enforced, a sealed one's cannot.
 void BrokerState::take_route_out(RouteId id, shm::RouteState state, bool truncate,
                                  Remains& remains) {
   const auto found = routes.find(id);
   if (found == routes.end()) return;
   OwnedRoute& owned = found->second;
   Route& route = *delivery.find(id);
+  const std::uint64_t subscription = route.identity().subscription;
   route.maintain();  // gives back what the guest has drained
   route.close(state);
   delivery.remove(id);
   table.erase(owned.slot);
   owned.memory->retire(truncate);
+  const bool kept = !owned.sealed && !truncate;
   QuotaAmounts released = owned.charge.amounts();
   if (owned.sealed) {
     released.budget_bytes = 0;
-  } else if (!truncate) {
+  } else if (kept) {
     const std::uint64_t mapped = owned.memory->segment().segment().file_bytes();
-    released.budget_bytes -= std::min<std::uint64_t>(released.budget_bytes, mapped);
+    const std::uint64_t budget = released.budget_bytes;
+    released = {.budget_bytes = budget - std::min<std::uint64_t>(budget, mapped)};
   }
   owned.charge.reduce(released);
   if (Guest* guest = find_guest(owned.guest)) {
     std::erase(guest->routes, id);
-    if (owned.charge.amounts().budget_bytes > 0)
-      guest->leftovers.push_back(std::move(owned.charge));
+    if (owned.charge.amounts() != QuotaAmounts{})
+      guest->ended.push_back(
+          {subscription, kept ? owned.memory : nullptr, std::move(owned.charge)});
   }
   remains.routes.push_back(std::move(owned.memory));
   routes.erase(found);
+}
+
+bool BrokerState::take_back_ended(Guest& guest, std::uint64_t subscription, Remains& remains) {
+  const auto found =
+      std::find_if(guest.ended.begin(), guest.ended.end(),
+                   [&](const EndedRoute& ended) { return ended.subscription == subscription; });
+  if (found == guest.ended.end()) return false;
+  if (!found->memory) return true;
+  found->memory->retire(true);
+  remains.routes.push_back(std::move(found->memory));
+  guest.ended.erase(found);
+  return true;
+}
+
+// Of a guest that leaves: we keep nothing of it but the charge for what it may still map.
+void BrokerState::leave_ended(EndedRoute ended, bool thrown_out, Remains& remains) {
+  QuotaAmounts released = ended.charge.amounts();
+  if (ended.memory) {
+    ended.memory->retire(thrown_out);
+    remains.routes.push_back(std::move(ended.memory));
+    if (thrown_out) return;
+  }
+  released.budget_bytes = 0;
+  ended.charge.reduce(released);
+  remains.charges.push_back(std::move(ended.charge));
 }
 
 void BrokerState::set_gate(Guest& guest, bool open) {

@@ -100,8 +100,10 @@ class BrokerState final : private OutboxSupervisor {
                     bool sealed, bool staged, const ResumeToken& token, QuotaCharge charge);
   [[nodiscard]] std::optional<RouteId> find_route(const Guest& guest,
                                                   std::uint64_t subscription) noexcept;
-  /// `truncate`: the guest has nothing of it in use, or has forfeited it.
+  /// `truncate`: the guest says that it maps nothing of it, or has forfeited it.
   [[nodiscard]] Remains end_route(RouteId id, shm::RouteState state, bool truncate);
+  /// The guest says that it maps nothing any more of a route that has ended. False: of none such.
+  [[nodiscard]] bool take_back_ended(Guest& guest, std::uint64_t subscription, Remains& remains);
 
   void set_gate(Guest& guest, bool open);
   /// Looks at some routes if that is due; adds to `orders` those that must end.
@@ -116,6 +118,7 @@ class BrokerState final : private OutboxSupervisor {
 
  private:
   void take_route_out(RouteId id, shm::RouteState state, bool truncate, Remains& remains);
+  static void leave_ended(EndedRoute ended, bool thrown_out, Remains& remains);
   void order_ends_of(Guest& guest);
   [[nodiscard]] RouteStatistics statistics_of(RouteId id, Route& route);
   [[nodiscard]] Refusal check(const OutboxOwner& owner, std::string_view topic,

@@ -31,6 +31,13 @@ struct OwnedRoute {
   QuotaCharge charge;
 };
 
+// What a guest may still map of a route that has ended, and what it is charged for that.
+struct EndedRoute {
+  std::uint64_t subscription = 0;
+  std::shared_ptr<RouteMemory> memory;  // of a named segment: can be truncated; else none
+  QuotaCharge charge;
+};
+
 // Identity comes from the connection (R08): principal, peer and process were never the guest's
 // word.
 struct Guest {
@@ -52,8 +59,8 @@ struct Guest {
   std::uint64_t outbox_id = 0;
   QuotaCharge charge;  // the connection
   QuotaCharge outbox_charge;
-  std::vector<QuotaCharge> leftovers;  // memory of ended routes that it may still map
-  bool by_host = false;                // the embedding host vouched for it, not the policy
+  std::vector<EndedRoute> ended;  // until it says that it has unmapped them
+  bool by_host = false;           // the embedding host vouched for it, not the policy
 };
 
 }  // namespace fairlead::broker

@@ -17,7 +17,10 @@
 
 namespace fairlead::guest {
 
-/// Where a route's segment lies. `automatic`: sealed if the guest runs as the broker's own uid.
+/// Where a route's segment lies. `automatic`: as the broker is set up (BrokerOptions::backing);
+/// left to itself it seals where that makes the boundary `enforced`, for guests of its own uid in a
+/// sandbox, and names the segment for all others. A sealed segment has its full size from the
+/// start.
 using Backing = shm::control::BackingWish;
 
 struct SubscribeOptions {
@@ -67,8 +70,13 @@ class Guest {
   /// segments that are not what the broker said.
   [[nodiscard]] Subscription subscribe(std::string_view pattern, SubscribeOptions options = {});
   /// Ends the route and waits until the broker has done so. Batches and kept messages that are out
-  /// stay valid. A Subscription that is destroyed does the same without waiting.
-  void unsubscribe(Subscription subscription);
+  /// stay valid. Other threads and workers may be in the middle of draining or waiting: they find
+  /// what is left, then `closed`. The route's memory counts against the quota until the
+  /// Subscription and all that came of it are destroyed, in all workers.
+  void unsubscribe(const Subscription& subscription);
+  /// The same, and destroys it. A Subscription that is just destroyed ends its route without
+  /// waiting.
+  void unsubscribe(Subscription&& subscription);
 
   /// Lets all staged routes of this guest admit from the next message on, in one atomic step (R13).
   void open_gate();

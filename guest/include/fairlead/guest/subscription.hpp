@@ -51,10 +51,14 @@ struct WaitSettings {
 /// No call on the data path throws, waits for the broker, or allocates per message.
 ///
 /// The route ends when the last of Subscription, its batches and kept messages is gone, in the
-/// process that subscribed. Worker processes and forked children leave it alone.
+/// process that subscribed, or when Guest::unsubscribe() says so. Worker processes and forked
+/// children leave it alone. Its memory stays until the last worker has let go of it. A forked child
+/// that goes on with its copy is no worker that anybody knows of: its parent must keep its own
+/// meanwhile, or hand it a SharedRoute.
 class Subscription {
  public:
-  /// As a worker of the guest that shared it. The same checks as at subscribe. Throws Error.
+  /// As a worker of the guest that shared it. The same checks as at subscribe. Throws Error, also
+  /// not_found: the route has ended, and all others have let go of it.
   [[nodiscard]] static Subscription from_descriptors(SharedRoute shared, WaitSettings waiting = {});
 
   Subscription(Subscription&&) noexcept;

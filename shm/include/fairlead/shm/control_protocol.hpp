@@ -81,6 +81,10 @@ struct Subscribe {
 struct Unsubscribe {
   Header header;
   std::uint64_t subscription;
+  // 1: nothing of the guest maps the route any more, so its memory may be taken. May come after a
+  // first one without, or after the broker itself ended the route.
+  std::uint32_t unmapped;
+  std::uint32_t reserved;
 };
 
 struct OpenOutbox {

@@ -71,6 +71,7 @@ struct CursorHeader {
   std::atomic<std::uint64_t> uncovered_visits;  // over all lanes
   std::atomic<std::uint32_t>
       draining;  // 1 while a drain call runs: the file must not shrink now  // sync: ticket
+  std::atomic<std::uint32_t> mappings;  // of this route among the workers  // sync: mappings
   alignas(
       64) std::atomic<std::uint64_t> reports;  // entries ever written below  // sync: drain-report
   alignas(64) TicketSlot tickets[kTicketSlots];

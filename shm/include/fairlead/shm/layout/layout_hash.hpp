@@ -48,6 +48,7 @@ inline constexpr std::uint64_t kLayoutHash = hash_numbers({
     offsetof(CursorHeader, mutex),
     offsetof(CursorHeader, rotation),
     offsetof(CursorHeader, wait_count),
+    offsetof(CursorHeader, mappings),
     offsetof(CursorHeader, reports),
     offsetof(CursorHeader, tickets),
     offsetof(CursorHeader, holds),
