@@ -110,7 +110,7 @@ TEST(ModelContest, finds_a_mistake_and_shrinks_the_sequence_that_shows_it) {
       };
       if (!run(sequence)) continue;
       found = true;
-      const Sequence failing = shrink(sequence, run, kShrinkPatience);
+      const Sequence failing = shrink(sequence, run, std::chrono::minutes(3));
       EXPECT_LE(failing.size(), few) << to_text(failing);
       EXPECT_TRUE(run(failing));
     }

@@ -6,6 +6,7 @@ option(FAIRLEAD_FUZZ "Build the libFuzzer programs of tests/fuzz (clang only)" O
 option(FAIRLEAD_COVERAGE "Instrument for gcov" OFF)
 option(FAIRLEAD_CCACHE "Compile through ccache where it is installed" ON)
 option(FAIRLEAD_MOLD "Link with mold where it is installed" ON)
+set(FAIRLEAD_TEST_FOLDERS "" CACHE STRING "Folders of tests/ to build, all if empty")
 set(FAIRLEAD_SANITIZE
     ""
     CACHE STRING "Sanitizers for the whole tree, as for -fsanitize (\"address,undefined\", \"thread\")")
