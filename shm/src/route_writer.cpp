@@ -87,6 +87,7 @@ void RouteWriter::free_idle_pages() {
 }
 
 void RouteWriter::reclaim() {
+  if (poisoned_) return;
   free_idle_pages();
   reclaimer_.reclaim();
 }

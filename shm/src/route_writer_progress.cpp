@@ -175,6 +175,7 @@ bool RouteWriter::settle(bool& armed) noexcept {
 // ---- the rest ----------------------------------------------------------------------------------
 
 void RouteWriter::trim(std::uint32_t spare_superblocks) noexcept {
+  if (poisoned_) return;
   reclaimer_.reclaim();
   // A drain call that is running may look at memory it will not get, and must find memory there.
   // Its flag goes up before it looks.  // sync: ticket
@@ -189,6 +190,7 @@ void RouteWriter::trim(std::uint32_t spare_superblocks) noexcept {
 void RouteWriter::publish_arena_counters() noexcept {
   show(route_.counters.arena_used_bytes, arena_.used_bytes());
   show(route_.counters.arena_retired_bytes, reclaimer_.retired_bytes());
+  if (poisoned_) return;
   show(route_.counters.held_messages,
        std::min(load_untrusted(cursors_.messages_held), totals_.delivered));
   show(route_.counters.duplicates_dropped, load_untrusted(cursors_.duplicates_dropped));
