@@ -95,7 +95,7 @@ bool Route::absorb_reports(std::optional<Lane> keep, Enough&& enough) {
 
 // Credit is never taken away: what a guest has not taken yet, it may still take message by message.
 void Route::earn_report_credit() noexcept {
-  report_credit_ += (identity_.lane_capacity - 1) / shm::kDrainReportEntries + 1;
+  report_credit_ += 1 + identity_.lane_capacity / shm::kDrainReportEntries;
   begin_looking();
 }
 
