@@ -29,14 +29,15 @@ using UntrustedHook = void (*)(const void* shared, void* copy, std::size_t bytes
 inline UntrustedHook untrusted_hook = nullptr;
 #endif
 
-namespace detail {
+// Not `detail`: with the hook it would be a second namespace of that name.
+namespace untrusted_detail {
 inline void apply_untrusted_hook([[maybe_unused]] const void* shared, [[maybe_unused]] void* copy,
                                  [[maybe_unused]] std::size_t bytes) noexcept {
 #ifdef FAIRLEAD_UNTRUSTED_HOOK
   if (untrusted_hook != nullptr) untrusted_hook(shared, copy, bytes);
 #endif
 }
-}  // namespace detail
+}  // namespace untrusted_detail
 
 /// One fetch of an atomic word. The default order is acquire; name the pair's label at the call.
 template <class T>
@@ -44,7 +45,7 @@ template <class T>
     const std::atomic<T>& word, std::memory_order order = std::memory_order_acquire) noexcept {
   static_assert(std::is_trivially_copyable_v<T> && std::atomic<T>::is_always_lock_free);
   T value = word.load(order);
-  detail::apply_untrusted_hook(&word, &value, sizeof value);
+  untrusted_detail::apply_untrusted_hook(&word, &value, sizeof value);
   return value;
 }
 
@@ -54,7 +55,7 @@ requires(std::integral<T> || std::is_enum_v<T>) [[nodiscard]] inline T
     load_untrusted(const T& word) noexcept {
   T value;
   __atomic_load(&word, &value, __ATOMIC_RELAXED);
-  detail::apply_untrusted_hook(&word, &value, sizeof value);
+  untrusted_detail::apply_untrusted_hook(&word, &value, sizeof value);
   return value;
 }
 
@@ -64,7 +65,7 @@ inline void copy_untrusted(void* copy, const void* shared, std::size_t bytes) no
   std::memcpy(copy, shared, bytes);
   // Without this the compiler might drop the copy and read `shared` again wherever it is used.
   asm volatile("" : : "r"(copy) : "memory");
-  detail::apply_untrusted_hook(shared, copy, bytes);
+  untrusted_detail::apply_untrusted_hook(shared, copy, bytes);
 }
 
 template <class T>
