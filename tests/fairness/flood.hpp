@@ -53,15 +53,18 @@ class Flood {
     while (take()) {
     }
   }
-  /// A batch that is out until it is given back.
-  shm::RouteReader::Ticket take_and_keep(std::size_t most) {
-    std::vector<shm::MessageView> views;
-    shm::RouteReader::Ticket ticket = 0;
+  /// A batch that is out until give_back().
+  void take_and_keep(std::size_t most) {
     shm::RouteReader::EndedLoss ended;
-    EXPECT_EQ(route_.reader().drain(0, most, views, ticket, ended), shm::RouteReader::Outcome::ok);
-    for (const shm::MessageView& view : views) see(view);
+    ASSERT_EQ(route_.reader().drain(64 * 1024, most, kept_, ticket_, ended),
+              shm::RouteReader::Outcome::ok);
+    ASSERT_EQ(kept_.size(), most);
+    for (const shm::MessageView& view : kept_) see(view);
     ended_ += ended.messages;
-    return ticket;
+  }
+  void give_back() {
+    route_.reader().release(ticket_, kept_.size());
+    kept_.clear();
   }
   /// Whether after one more tick each quiet principal still has its fair share at most (R21).
   [[nodiscard]] bool quiet_stay_within_share() {
@@ -178,6 +181,8 @@ class Flood {
   std::uint64_t served_in_round_ = 0;
   std::uint64_t most_in_round_ = 0;
   std::uint64_t ended_ = 0;
+  std::vector<shm::MessageView> kept_;
+  shm::RouteReader::Ticket ticket_ = 0;
 };
 
 }  // namespace fairlead::test
