@@ -1,0 +1,5 @@
+include("${CMAKE_CURRENT_LIST_DIR}/hooked.cmake")
+set_target_properties(
+  hostile_test PROPERTIES LINK_LIBRARIES "fairlead_hooked;GTest::gtest;GTest::gtest_main"
+                          DISABLE_PRECOMPILE_HEADERS ON)
+target_compile_definitions(hostile_test PRIVATE FAIRLEAD_SANITIZED=${sanitized})
