@@ -7,11 +7,15 @@
 
 namespace fairlead::shm {
 
-void ChunkReclaimer::retire(std::uint64_t offset, std::uint64_t bytes) {
-  waiting_.push_back({offset, bytes, epoch_});
-  retired_bytes_ += bytes;
-  ++epoch_;
+std::uint64_t ChunkReclaimer::stamp_claim() noexcept {
+  const std::uint64_t stamp = epoch_++;
   route_.reclaim_epoch.store(epoch_, std::memory_order_release);  // sync: reclaim-epoch
+  return stamp;
+}
+
+void ChunkReclaimer::retire(std::uint64_t offset, std::uint64_t bytes, std::uint64_t stamp) {
+  waiting_.push({offset, bytes, stamp});
+  retired_bytes_ += bytes;
 }
 
 std::uint64_t ChunkReclaimer::oldest_ticket() const noexcept {
@@ -74,9 +78,9 @@ std::uint64_t ChunkReclaimer::reclaim() noexcept {
     held_[each] = held_.back();
     held_.pop_back();
   }
-  while (!waiting_.empty() && waiting_.front().epoch < oldest) {
-    freed += free_or_keep(waiting_.front());
-    waiting_.pop_front();
+  while (!waiting_.empty() && waiting_.top().stamp < oldest) {
+    freed += free_or_keep(waiting_.top());
+    waiting_.pop();
   }
   return freed;
 }

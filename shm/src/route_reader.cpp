@@ -118,7 +118,8 @@ void RouteReader::join_activated(Rotation& rotation) noexcept {
       route_->activations.load(std::memory_order_acquire);  // sync: activation-log
   std::uint64_t& seen = cursors_->activations_seen;
   if (written == seen) return;
-  if (written - seen > kActivationLogEntries) {
+  // Exactly that many are too many: the writer may be replacing the oldest entry already.
+  if (written - seen >= kActivationLogEntries) {
     rebuild(rotation, false);
     return;
   }
@@ -130,8 +131,8 @@ void RouteReader::join_activated(Rotation& rotation) noexcept {
   }
   // Entries that were overwritten while we read them belong to lanes that the log no longer tells
   // of.
-  std::atomic_thread_fence(std::memory_order_acquire);
-  if (route_->activations.load(std::memory_order_relaxed) - oldest_read > kActivationLogEntries)
+  std::atomic_thread_fence(std::memory_order_acquire);  // sync: activation-entry
+  if (route_->activations.load(std::memory_order_relaxed) - oldest_read >= kActivationLogEntries)
     rebuild(rotation, false);
 }
 

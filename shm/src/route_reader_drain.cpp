@@ -156,7 +156,9 @@ RouteReader::Visit RouteReader::visit_lane(Rotation& rotation, std::uint32_t lan
 
 void RouteReader::report(std::uint32_t lane) noexcept {
   const std::uint64_t reports = cursors_->reports.load(std::memory_order_relaxed);
-  cursors_->report_log[reports % kDrainReportEntries].store(lane, std::memory_order_relaxed);
+  // Released, so that a broker which reads it for the entry that it replaces finds out.
+  cursors_->report_log[reports % kDrainReportEntries].store(
+      lane, std::memory_order_release);                             // sync: report-entry
   cursors_->reports.store(reports + 1, std::memory_order_release);  // sync: drain-report
 }
 

@@ -82,7 +82,7 @@ void RouteWriter::free_idle_pages() {
       route_.lane_pages[number].store(0, std::memory_order_release);
     }
     page.words = nullptr;
-    reclaimer_.retire(page.offset, sizeof(LanePage));
+    reclaimer_.retire(page.offset, sizeof(LanePage), reclaimer_.stamp_claim());
   }
 }
 
@@ -195,7 +195,7 @@ void RouteWriter::start_chunk(LaneState& state, Lane lane, std::uint64_t offset,
                               std::uint64_t bytes) {
   const std::uint64_t record = offset + first_record(state.principal);
   link(state, lane, record);
-  state.chunks.put({offset, bytes, state.tail, state.tail, false});
+  state.chunks.put({offset, bytes, state.tail, state.tail, 0});
   state.write_offset = record;
   state.write_end = offset + bytes - sizeof(JumpRecord);
   show(lane_statistics(lane).chunk, offset);
@@ -223,8 +223,8 @@ bool RouteWriter::add_chunk(LaneState& state, Lane lane, std::uint64_t record_by
 }
 
 void RouteWriter::retire(const Chunk& chunk) {
-  if (chunk.claimed) {
-    reclaimer_.retire(chunk.offset, chunk.bytes);
+  if (chunk.claimed != 0) {
+    reclaimer_.retire(chunk.offset, chunk.bytes, chunk.claimed);
   } else {
     arena_.free(chunk.offset, chunk.bytes);
   }
@@ -335,8 +335,10 @@ void RouteWriter::count_queued(LaneState& state, Lane lane) noexcept {
 }
 
 void RouteWriter::activate(LaneState& state, Lane lane) noexcept {
-  show(route_.activation_log[activations_ % kActivationLogEntries],
-       ActivationEntry::pack(lane, state.generation));
+  // Released, so that whoever reads this entry for the one that it replaces finds out.
+  route_.activation_log[activations_ % kActivationLogEntries].store(
+      ActivationEntry::pack(lane, state.generation),
+      std::memory_order_release);  // sync: activation-entry
   ++activations_;
   state.activations = activations_;
   show(lane_head(lane).activation, activations_);

@@ -46,11 +46,12 @@ RouteWriter::Observation RouteWriter::accept_head(Lane lane, std::uint64_t head)
 }
 
 void RouteWriter::mark_claimed(LaneState& state, std::uint64_t head) noexcept {
+  const std::uint64_t stamp = reclaimer_.stamp_claim();
   for (std::size_t each = 0; each < state.chunks.size(); ++each) {
     Chunk& chunk = state.chunks[each];
     if (chunk.first_count >= head) break;
     const bool last = each + 1 == state.chunks.size();
-    if (last || chunk.end_count > state.head) chunk.claimed = true;
+    if (last || chunk.end_count > state.head) chunk.claimed = stamp;
   }
 }
 
@@ -124,15 +125,16 @@ RouteWriter::Report RouteWriter::next_report(Lane& lane) noexcept {
   }
   const std::uint64_t written = load_untrusted(cursors_.reports);  // sync: drain-report
   if (written == reports_seen_) return Report::none;
-  if (written - reports_seen_ >
-      kDrainReportEntries) {  // lapped, or nonsense: look at every lane once
+  // Lapped, or nonsense: look at every lane once. One entry early, since a worker may be replacing
+  // the oldest entry already, and the entry read last time may have been a replaced one.
+  if (written - reports_seen_ >= kDrainReportEntries - 1) {
     reports_seen_ = written;
     sweeping_ = true;
     sweep_at_ = 0;
     return Report::useless;
   }
   lane = load_untrusted(cursors_.report_log[reports_seen_ % kDrainReportEntries],
-                        std::memory_order_relaxed);
+                        std::memory_order_acquire);  // sync: report-entry
   ++reports_seen_;
   return in_use(lane) ? Report::lane : Report::useless;
 }

@@ -22,7 +22,7 @@ class Reclaimer : public testing::Test {
   }
   std::uint64_t retire(std::uint64_t bytes = 256) {
     const std::uint64_t chunk = *arena_.allocate(bytes);
-    reclaimer_.retire(chunk, bytes);
+    reclaimer_.retire(chunk, bytes, reclaimer_.stamp_claim());
     return chunk;
   }
   void take_ticket(std::size_t slot) {
@@ -53,6 +53,16 @@ TEST_F(Reclaimer, R22_a_batch_keeps_what_was_retired_after_it_was_taken_and_noth
   EXPECT_EQ(reclaimer_.retired_bytes(), 512U);
   release(5);
   EXPECT_EQ(reclaimer_.reclaim(), 512U);
+}
+
+TEST_F(Reclaimer, R22_a_batch_keeps_nothing_that_was_claimed_before_it_and_passed_later) {
+  const std::uint64_t chunk = *arena_.allocate(256);
+  const std::uint64_t stamp = reclaimer_.stamp_claim();
+  take_ticket(7);
+  retire(512);
+  reclaimer_.retire(chunk, 256, stamp);
+  EXPECT_EQ(reclaimer_.reclaim(), 256U);
+  EXPECT_EQ(reclaimer_.retired_bytes(), 512U);
 }
 
 TEST_F(Reclaimer, R22_the_oldest_of_several_batches_decides) {

@@ -123,5 +123,21 @@ TEST_P(Holding, R22_a_batch_that_is_held_for_long_keeps_no_evicted_memory) {
   EXPECT_EQ(route.ends->guest().look(held.batch), held.messages);
 }
 
+// Thirty lanes, and from the memory of each a message was taken by a batch that is long released.
+TEST_P(Holding, R22_a_batch_keeps_nothing_of_what_earlier_batches_took_from) {
+  constexpr int kLanes = 30;
+  TestRoute& route = add(Policy::oldest_head, 2 * kLanes * 9'001, "*", 1024 * 1024, 64);
+  for (int each = 0; each < 2 * kLanes; ++each) {
+    publish_bytes("p" + std::to_string(each % kLanes), 9'000);
+  }
+  for (int each = 0; each < kLanes; ++each) ASSERT_EQ(route.take_all(kAll, 1).size(), 1U);
+  publish_bytes("q", 9'000);  // full: now the broker looks at what was taken
+  const DrainResult held = route.drain(kAll, 1);
+  for (int each = 0; each < 200; ++each) {
+    ASSERT_EQ(publish_bytes("q", 9'000).taken, 1U) << each;
+  }
+  EXPECT_EQ(route.ends->guest().look(held.batch), held.messages);
+}
+
 }  // namespace
 }  // namespace fairlead::test

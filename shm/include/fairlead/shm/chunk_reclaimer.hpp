@@ -2,19 +2,20 @@
 // with the guest as the reader, plus hold slots for messages that are kept longer than their batch.
 //
 // A worker that takes a batch first writes the reclaim epoch into a ticket, then looks at heads. A
-// chunk that the guest claimed records of is retired, stamped with the current epoch, after its
-// lane's head passed it, and freed when every ticket in use is younger than the stamp and no hold
-// slot names it. A chunk of which every record was evicted never comes here: no batch refers to it,
-// and a reader that is just looking at it will fail to claim. So a batch that is held for long
-// keeps no evicted memory. Tickets and holds are the guest's word: lying costs nothing but the
-// liar's own segment.
+// chunk is stamped with the epoch in which the broker last saw a claim in it, and each such look
+// begins a new epoch: a batch with a younger ticket has nothing of that chunk. After its lane's
+// head has passed it, it is retired, and freed when every ticket in use is younger than the stamp
+// and no hold slot names it. A chunk of which every record was evicted never comes here: no batch
+// refers to it, and a reader that is just looking at it will fail to claim. So a batch that is held
+// for long keeps what it holds and no evicted memory. Tickets and holds are the guest's word: lying
+// costs nothing but the liar's own segment.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <queue>
 #include <vector>
 
 #include <fairlead/shm/chunk_arena.hpp>
@@ -28,9 +29,12 @@ class ChunkReclaimer {
   ChunkReclaimer(RouteHeader& route, const CursorHeader& cursors, ChunkArena& arena) noexcept
       : route_(route), cursors_(cursors), arena_(arena) {}
 
+  // The guest was just seen to have claimed records: the stamp of their chunks, never 0.
+  std::uint64_t stamp_claim() noexcept;
   // Every record in the chunk is behind its lane's head, and no reader starts from inside it.
+  // `stamp` is that of the last claim in it.
   // May throw std::bad_alloc; the chunk is then lost to the segment, nothing else.
-  void retire(std::uint64_t offset, std::uint64_t bytes);
+  void retire(std::uint64_t offset, std::uint64_t bytes, std::uint64_t stamp);
   // The guest may keep that many messages (R22); hold slots beyond are not looked at. kHoldSlots
   // unless said otherwise, and at most.
   void limit_holds(std::uint32_t slots) noexcept { hold_slots_ = std::min(slots, kHoldSlots); }
@@ -44,7 +48,12 @@ class ChunkReclaimer {
   struct Retired {
     std::uint64_t offset;
     std::uint64_t bytes;
-    std::uint64_t epoch;
+    std::uint64_t stamp;
+  };
+  struct Younger {
+    bool operator()(const Retired& one, const Retired& other) const noexcept {
+      return one.stamp > other.stamp;
+    }
   };
 
   [[nodiscard]] std::uint64_t oldest_ticket() const noexcept;
@@ -56,7 +65,7 @@ class ChunkReclaimer {
   RouteHeader& route_;
   const CursorHeader& cursors_;
   ChunkArena& arena_;
-  std::deque<Retired> waiting_;                    // for tickets; stamps ascend
+  std::priority_queue<Retired, std::vector<Retired>, Younger> waiting_;  // for tickets
   std::vector<Retired> held_;                      // past all tickets, named by a hold slot
   std::array<std::uint64_t, kHoldSlots> holds_{};  // chunks that are held, sorted, in this pass
   std::ptrdiff_t hold_count_ = 0;

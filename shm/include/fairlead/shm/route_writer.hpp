@@ -156,7 +156,7 @@ class RouteWriter {
     std::uint64_t bytes;
     std::uint64_t first_count;
     std::uint64_t end_count;  // one past its last record, once it has a successor
-    bool claimed;             // the guest took at least one record of it
+    std::uint64_t claimed;    // ChunkReclaimer's stamp of the guest's last claim in it; 0 = none
   };
   // Where a queued record is and what all before it cost: a head that a guest reports becomes bytes
   // and a place in O(1), without reading a record.
@@ -212,7 +212,7 @@ class RouteWriter {
   void advance(LaneState& state, Lane lane, std::uint64_t head);
   void retire_passed(LaneState& state);
   void retire(const Chunk& chunk);
-  static void mark_claimed(LaneState& state, std::uint64_t head) noexcept;
+  void mark_claimed(LaneState& state, std::uint64_t head) noexcept;
   void count_queued(LaneState& state, Lane lane) noexcept;
   void publish_arena_counters() noexcept;
 

@@ -78,7 +78,8 @@ struct CursorHeader {
   alignas(64) std::atomic<std::uint64_t> holds[kHoldSlots];  // chunk offset; 0 = free
   std::atomic<ProcessIdentity> ticket_owners[kTicketSlots];  // 0 = free; see worker_slots.hpp
   std::atomic<ProcessIdentity> hold_owners[kHoldSlots];
-  std::atomic<std::uint32_t> report_log[kDrainReportEntries];  // lanes that were claimed from
+  std::atomic<std::uint32_t>
+      report_log[kDrainReportEntries];  // lanes claimed from  // sync: report-entry
 };
 static_assert(std::is_standard_layout_v<CursorHeader>);
 static_assert(sizeof(CursorHeader) <= 40 * 1024);

@@ -153,7 +153,8 @@ struct RouteHeader {
   alignas(64) AggregateLoss loss;
   alignas(64) std::atomic<std::uint32_t> lane_pages[kMaximumLanePages];  // offset / 256; 0 = none
                                                                          // (others may follow)
-  alignas(64) std::atomic<std::uint32_t> activation_log[kActivationLogEntries];  // ActivationEntry
+  // ActivationEntry each.  // sync: activation-entry
+  alignas(64) std::atomic<std::uint32_t> activation_log[kActivationLogEntries];
 };
 static_assert(std::is_standard_layout_v<RouteHeader>);
 static_assert(offsetof(RouteHeader, identity) == 256);
