@@ -55,32 +55,62 @@ bool Connection::send_now(std::span<const std::byte> packet) noexcept {
   return outcome != SendOutcome::closed;
 }
 
+void Connection::say(std::span<const std::byte> packet) noexcept {
+  if (gone()) return;
+  const std::lock_guard guard(unsaid_mutex_);
+  if (say_unsaid() && shm::send_packet(socket_.get(), packet) != SendOutcome::full) return;
+  try {
+    unsaid_.emplace_back(packet.begin(), packet.end());
+  } catch (...) {
+    // No memory: what it is about ends with the connection.
+  }
+}
+
+/// The caller holds unsaid_mutex_. False when there is no room.
+bool Connection::say_unsaid() noexcept {
+  while (!unsaid_.empty()) {
+    if (shm::send_packet(socket_.get(), unsaid_.front()) == SendOutcome::full) return false;
+    unsaid_.pop_front();
+  }
+  return true;
+}
+
+SendOutcome Connection::send_question(std::span<const std::byte> question,
+                                      std::chrono::steady_clock::time_point deadline) {
+  for (;;) {
+    {
+      const std::lock_guard guard(unsaid_mutex_);
+      if (say_unsaid()) break;
+    }
+    if (!shm::wait_for_events(socket_.get(), POLLOUT, deadline)) return SendOutcome::full;
+  }
+  return shm::send_packet_until(socket_.get(), question, {}, deadline);
+}
+
 void Connection::acknowledge(std::uint64_t request) noexcept {
   control::Plain packet{};
   packet.header = {Kind::acknowledge, sizeof packet, request};
-  send_now(bytes_of(packet));
+  say(bytes_of(packet));
 }
 
 bool Connection::kick(std::uint64_t outbox) noexcept {
   control::Plain packet{};
   packet.value = outbox;
   // A full socket is as good: the broker has packets to wake up for.
-  packet.header = {Kind::kick, sizeof packet, kNoAnswerWanted};
+  packet.header = {Kind::kick, sizeof packet, control::kNoAnswer};
   return send_now(bytes_of(packet));
 }
 
 /// True when the packet is none that somebody waits for.
 bool Connection::take_unasked(const control::Header& header, std::span<const std::byte> packet) {
-  if (header.kind == Kind::ended) {
-    const auto ended = packet_as<control::Ended>(packet);
-    if (!ended) give_up(ErrorCode::protocol, "the broker sent a misshapen 'ended' packet");
-    const std::lock_guard guard(ends_mutex_);
-    if (ends_.size() == kMostEnds) ends_.clear();
-    ends_[ended->subscription] =
-        RouteEnd{ended->state, ended->reason, std::string(ended->sentence.view())};
-    return true;
-  }
-  return header.request == kNoAnswerWanted;
+  if (header.kind != Kind::ended) return false;
+  const auto ended = packet_as<control::Ended>(packet);
+  if (!ended) give_up(ErrorCode::protocol, "the broker sent a misshapen 'ended' packet");
+  const std::lock_guard guard(ends_mutex_);
+  if (ends_.size() == kMostEnds) ends_.clear();
+  ends_[ended->subscription] =
+      RouteEnd{ended->state, ended->reason, std::string(ended->sentence.view())};
+  return true;
 }
 
 std::vector<shm::UniqueFd> Connection::exchange(std::span<const std::byte> question,
@@ -94,7 +124,7 @@ std::vector<shm::UniqueFd> Connection::exchange(std::span<const std::byte> quest
                 "attach again, or use Subscription::share()");
   }
   const auto deadline = std::chrono::steady_clock::now() + timeout_;
-  const SendOutcome sent = shm::send_packet_until(socket_.get(), question, {}, deadline);
+  const SendOutcome sent = send_question(question, deadline);
   // Who hung up may have said why before: that is read below.
   if (sent == SendOutcome::full) give_up(ErrorCode::timeout, "the broker takes no packets");
   std::array<std::byte, control::kMaximumPacketBytes> buffer;
@@ -153,6 +183,10 @@ void Connection::take_news() {
 
 bool Connection::look_whether_gone() noexcept {
   if (gone()) return true;
+  if (home_.is_here()) {
+    const std::lock_guard guard(unsaid_mutex_);
+    (void)say_unsaid();
+  }
   pollfd entry{socket_.get(), POLLIN, 0};
   if (::poll(&entry, 1, 0) <= 0) return false;
   if ((entry.revents & POLLIN) != 0) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -64,17 +65,18 @@ class Connection {
     return answer;
   }
 
-  /// Says something without waiting for an answer; one that comes is dropped. Data path.
+  /// Says something that wants no answer. If the socket is full it is said before whatever is said
+  /// or asked next. Data path.
   template <class Statement>
   void tell(Kind kind, Statement statement) noexcept {
-    statement.header = {kind, sizeof statement, kNoAnswerWanted};
-    send_now(bytes_of(statement));
+    statement.header = {kind, sizeof statement, shm::control::kNoAnswer};
+    say(bytes_of(statement));
   }
 
   /// The same over another descriptor of a connection that is not ours: from a worker. Data path.
   template <class Statement>
   static void tell_over(const shm::UniqueFd& socket, Kind kind, Statement statement) noexcept {
-    statement.header = {kind, sizeof statement, kNoAnswerWanted};
+    statement.header = {kind, sizeof statement, shm::control::kNoAnswer};
     if (socket) (void)shm::send_packet(socket.get(), bytes_of(statement));
   }
 
@@ -97,13 +99,16 @@ class Connection {
   [[nodiscard]] shm::UniqueFd release() && noexcept { return std::move(socket_); }
 
  private:
-  static constexpr std::uint64_t kNoAnswerWanted = std::uint64_t{1} << 63;
   static constexpr std::size_t kMostEnds = 65'536;  // kept; a broker has no more routes than that
 
   std::vector<shm::UniqueFd> exchange(std::span<const std::byte> question, std::uint64_t request,
                                       Kind expected, std::size_t descriptors,
                                       std::span<std::byte> reply);
   bool send_now(std::span<const std::byte> packet) noexcept;
+  void say(std::span<const std::byte> packet) noexcept;
+  [[nodiscard]] bool say_unsaid() noexcept;
+  shm::SendOutcome send_question(std::span<const std::byte> question,
+                                 std::chrono::steady_clock::time_point deadline);
   void take_news();
   bool take_unasked(const shm::control::Header& header, std::span<const std::byte> packet);
   [[noreturn]] void give_up(ErrorCode code, const std::string& sentence);
@@ -114,6 +119,8 @@ class Connection {
   std::atomic<bool> gone_{false};
   std::mutex exchange_mutex_;
   std::uint64_t last_request_ = 0;  // guarded by exchange_mutex_
+  std::mutex unsaid_mutex_;
+  std::deque<std::vector<std::byte>> unsaid_;  // packets that found the socket full; in order
   std::mutex ends_mutex_;
   std::map<std::uint64_t, RouteEnd> ends_;  // by subscription number
 };

@@ -133,6 +133,21 @@ TEST_F(EndedRoutes, of_a_guest_that_hangs_up_are_left_alone) {
   EXPECT_GT(file_bytes(*route), 100'000U);
 }
 
+// A guest that drops routes says so in passing, and does not read its socket meanwhile.
+TEST_F(EndedRoutes, what_wants_no_answer_gets_none_however_often_it_is_said) {
+  constexpr int kPackets = 2'000;  // far more answers than a socket takes
+  auto packet = guest_->packet<control::Unsubscribe>(Kind::unsubscribe);
+  packet.header.request = control::kNoAnswer;
+  packet.subscription = 77;  // none of its own
+  for (int count = 0; count < kPackets; ++count) guest_->send(packet);
+  const auto route = filled_route();  // the next thing that it reads is the answer to this
+  packet.subscription = route->answer.subscription;
+  guest_->send(packet);
+  guest_->set_gate(true);
+  EXPECT_TRUE(broker_->statistics().routes.empty());
+  EXPECT_EQ(broker_->statistics().request_refusals, kPackets);
+}
+
 // Nobody can take back what is sealed, whatever its guest says.
 TEST(SealedEndedRoutes, R32_stay_charged) {
   TestBroker broker({.policy = alice_with("total_budget_bytes = 6000000")});

@@ -38,10 +38,11 @@ struct FakeSession {
   shm::UniqueFd socket;
   bool hung_up = false;
 
-  /// `header` of the packet is filled in: an answer to `request`.
+  /// `header` of the packet is filled in: an answer to `request`, if it wants one.
   template <class Packet>
   void answer(control::Kind kind, std::uint64_t request, Packet packet,
               std::initializer_list<int> descriptors = {}) const {
+    if (request == control::kNoAnswer) return;
     packet.header = {kind, sizeof packet, request};
     send(std::as_bytes(std::span(&packet, 1)), descriptors);
   }

@@ -224,6 +224,7 @@ Session::Sent Session::send_with(std::span<const std::byte> packet, std::uint64_
 }
 
 void Session::answer_done(std::uint64_t request) {
+  if (request == control::kNoAnswer) return;
   send(bytes_of(make_packet<control::Plain>(Kind::done, request)));
 }
 
@@ -237,6 +238,7 @@ void Session::refuse(std::uint64_t request, ErrorCode code, std::string_view sen
       ++state_.counters.request_refusals;
     }
     log(LogLevel::info, "refused a request: " + std::string(sentence));
+    if (request == control::kNoAnswer) return;
   }
   send(bytes_of(packet));
 }

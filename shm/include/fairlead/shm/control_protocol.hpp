@@ -46,6 +46,10 @@ struct Header {
   std::uint64_t request;  // chosen by the asker, repeated in the answer
 };
 
+// As `request`: whatever comes of it, the broker sends no answer. For guests that say something in
+// passing, and read their socket when they ask for something the next time.
+inline constexpr std::uint64_t kNoAnswer = std::uint64_t{1} << 63;
+
 enum class BackingWish : std::uint32_t { automatic = 0, named = 1, sealed = 2 };
 
 struct Mint {
