@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -28,11 +31,7 @@ namespace fairlead::test {
 Daemon::Daemon(const DaemonOptions& options) : name_(unique_broker_name()) {
   char directory[] = "/tmp/fairlead-test-XXXXXX";
   directory_ = ::mkdtemp(directory);
-  notifications_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, (directory_ + "/notify").c_str());
-  EXPECT_EQ(::bind(notifications_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  listen_for_notifications(options.abstract_notify_socket);
   std::vector<std::string> arguments;
   if (!options.plain) arguments = {"--name", name_, "--socket", socket_path()};
   if (!options.policy.empty()) {
@@ -40,11 +39,24 @@ Daemon::Daemon(const DaemonOptions& options) : name_(unique_broker_name()) {
     arguments.insert(arguments.end(), {"--policy", directory_ + "/policy.toml"});
   }
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
-  run(arguments);
+  run(arguments, options);
 }
 
-void Daemon::run(const std::vector<std::string>& arguments) {
-  const std::string notify = "NOTIFY_SOCKET=" + directory_ + "/notify";
+void Daemon::listen_for_notifications(bool abstract) {
+  notify_socket_ = abstract ? "@" + name_ : directory_ + "/notify";
+  notifications_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, notify_socket_.data(), notify_socket_.size());
+  if (abstract) address.sun_path[0] = '\0';
+  // An abstract name is as long as it is said to be.
+  const auto bytes =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + notify_socket_.size());
+  EXPECT_EQ(::bind(notifications_.get(), reinterpret_cast<sockaddr*>(&address), bytes), 0);
+}
+
+void Daemon::run(const std::vector<std::string>& arguments, const DaemonOptions& options) {
+  const std::string notify = "NOTIFY_SOCKET=" + notify_socket_;
   const std::string out = directory_ + "/out";
   const std::string err = directory_ + "/err";
   std::vector<char*> words = {const_cast<char*>(FAIRLEAD_BROKER_PROGRAM)};
@@ -54,8 +66,19 @@ void Daemon::run(const std::vector<std::string>& arguments) {
   char* environment[] = {const_cast<char*>(notify.c_str()), nullptr};
   pid_ = ::fork();
   if (pid_ != 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves none behind
   ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
-  ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+  if (options.standard_error == DaemonOptions::kClosed) {
+    ::close(STDERR_FILENO);
+  } else if (options.standard_error >= 0) {
+    ::dup2(options.standard_error, STDERR_FILENO);
+  } else {
+    ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+  }
+  if (options.descriptors != 0) {
+    const rlimit limit{options.descriptors, options.descriptors};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
   ::execve(words[0], words.data(), environment);
   ::_exit(127);
 }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,12 @@ struct DaemonOptions {
   std::vector<std::string> arguments{};  // beside --name and --socket
   std::string policy{};
   bool plain = false;  // only `arguments`, nothing of ours
+  // Where its standard error goes: a descriptor, or kClosed; by default what standard_error()
+  // tells.
+  int standard_error = -1;
+  static constexpr int kClosed = -2;
+  bool abstract_notify_socket = false;
+  std::uint64_t descriptors = 0;  // its limit of open files; 0: ours
 };
 
 class Daemon {
@@ -44,10 +51,12 @@ class Daemon {
 
  private:
   [[nodiscard]] std::string file(const std::string& name) const;
-  void run(const std::vector<std::string>& arguments);
+  void listen_for_notifications(bool abstract);
+  void run(const std::vector<std::string>& arguments, const DaemonOptions& options);
 
   std::string name_;
   std::string directory_;
+  std::string notify_socket_;
   shm::UniqueFd notifications_;
   pid_t pid_ = -1;
   int status_ = 0;

@@ -70,6 +70,17 @@ TEST(Daemon, the_next_one_removes_what_a_killed_one_left) {
   EXPECT_TRUE(killed.segments().empty());
 }
 
+TEST(Daemon, an_abstract_notify_socket_is_told_the_same) {
+  Daemon daemon({.abstract_notify_socket = true});
+  EXPECT_EQ(daemon.notified("READY=1"), "READY=1\nSTATUS=serving on " + daemon.socket_path());
+  daemon.signal(SIGHUP);
+  EXPECT_FALSE(daemon.notified("RELOADING=1\nMONOTONIC_USEC=").empty());
+  EXPECT_FALSE(daemon.notified("READY=1").empty());
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.notified("STOPPING=1"), "STOPPING=1");
+  EXPECT_EQ(daemon.exit_code(), 0);
+}
+
 TEST(Daemon, SIGHUP_reloads_the_policy) {
   Daemon daemon({.policy = policy_of("alice")});
   ASSERT_TRUE(daemon.ready());

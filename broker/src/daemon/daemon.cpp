@@ -1,5 +1,8 @@
 #include "daemon/daemon.hpp"
 
+#include <unistd.h>
+
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -14,32 +17,33 @@
 namespace fairlead::broker::daemon {
 namespace {
 
-using Log = std::function<void(const LogRecord&)>;
+// Nobody may have to wait for the end of a daemon whose log is not read.
+constexpr std::chrono::milliseconds kLastLinesTakeAtMost{1'000};
 
-BrokerOptions options_of(const CommandLine& line, const Log& log) {
+BrokerOptions options_of(const CommandLine& line, LogOutput& log) {
   BrokerOptions options;
   options.name = line.name;
   options.socket_path = line.socket_path;
   options.policy_path = line.policy_path;
   options.log_level = line.log_level;
-  options.logger = log;
+  options.logger = [&log](const LogRecord& record) { log.add(record); };
   return options;
 }
 
-void reload(Broker& broker, const Log& log) {
+void reload(Broker& broker, LogOutput& log) {
   notify_reloading();
   std::string status = "STATUS=serving on " + broker.socket_path();
   try {
     broker.reload_policy();
   } catch (const Error& error) {
     const std::string sentence = std::string("the old policy stays: ") + error.what();
-    log({.level = LogLevel::error, .message = sentence});
+    log.add({.level = LogLevel::error, .message = sentence});
     status += "; " + sentence;
   }
   notify_service_manager("READY=1\n" + status);
 }
 
-void wait_for_end(Broker& broker, const sigset_t& signals, const Log& log) {
+void wait_for_end(Broker& broker, const sigset_t& signals, LogOutput& log) {
   for (;;) {
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
@@ -48,13 +52,7 @@ void wait_for_end(Broker& broker, const sigset_t& signals, const Log& log) {
   }
 }
 
-}  // namespace
-
-int serve(const CommandLine& line) {
-  forbid_inspection();
-  raise_descriptor_limit();
-  const sigset_t signals = block_signals();
-  const Log log = make_log(line.log_format, line.log_level);
+int serve_until_signalled(const CommandLine& line, const sigset_t& signals, LogOutput& log) {
   try {
     make_directory_of(line.socket_path);
     Broker broker(options_of(line, log));
@@ -65,12 +63,28 @@ int serve(const CommandLine& line) {
     broker.stop();
     return kExitOk;
   } catch (const Error& error) {
-    std::fprintf(stderr, "fairlead-broker: %s\n", error.what());
+    log.add_last_words(error.what());
     return exit_code_of(error.code());
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "fairlead-broker: %s\n", error.what());
+    log.add_last_words(error.what());
     return kExitFailure;
   }
+}
+
+}  // namespace
+
+int serve(const CommandLine& line) try {
+  forbid_inspection();
+  fill_standard_descriptors();
+  raise_descriptor_limit();
+  const sigset_t signals = block_signals();
+  LogOutput log(line.log_format, line.log_level);
+  const int exit_code = serve_until_signalled(line, signals, log);
+  if (!log.finish(kLastLinesTakeAtMost)) ::_exit(exit_code);
+  return exit_code;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "fairlead-broker: %s\n", error.what());  // there is no log
+  return kExitFailure;
 }
 
 }  // namespace fairlead::broker::daemon

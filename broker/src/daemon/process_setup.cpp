@@ -1,12 +1,21 @@
 #include "daemon/process_setup.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace fairlead::broker::daemon {
 
 void forbid_inspection() noexcept { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+void fill_standard_descriptors() noexcept {
+  for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; ++standard) {
+    // The lowest free number is the one that is asked for.
+    if (::fcntl(standard, F_GETFD) < 0) (void)::open("/dev/null", O_RDWR);
+  }
+}
 
 void raise_descriptor_limit() noexcept {
   rlimit limit{};

@@ -9,6 +9,9 @@ namespace fairlead::broker::daemon {
 /// Nobody of our uid may attach a debugger or read our memory through /proc (but root).
 void forbid_inspection() noexcept;
 
+/// Whoever closed 0, 1 or 2 must not find our sockets and segments there, and our log in them.
+void fill_standard_descriptors() noexcept;
+
 /// Descriptors: routes and guests cost some each. Up to the hard limit.
 void raise_descriptor_limit() noexcept;
 
