@@ -52,12 +52,23 @@ UniqueFd duplicate(int fd, const std::string& what) {
   return copy;
 }
 
+/// A second descriptor of what we have just made. Without one it must not stay, either.
+UniqueFd keep_descriptor(const boost::interprocess::shared_memory_object& made,
+                         const std::string& name) {
+  try {
+    return duplicate(made.get_mapping_handle().handle, name);
+  } catch (...) {
+    boost::interprocess::shared_memory_object::remove(name.c_str());
+    throw;
+  }
+}
+
 UniqueFd create_shared_memory(const std::string& name) {
   namespace bi = boost::interprocess;
   try {
     const bi::shared_memory_object object(bi::create_only, name.c_str(), bi::read_write,
                                           bi::permissions(kOwnerOnly));
-    return duplicate(object.get_mapping_handle().handle, name);
+    return keep_descriptor(object, name);
   } catch (const bi::interprocess_exception& error) {
     if (error.get_native_error() == EEXIST) throw_name_taken(name);
     throw_system("cannot create segment " + segment_path(name), error.get_native_error());
