@@ -17,6 +17,8 @@ constexpr std::size_t kVisitsPerTurn = 8;
 // Connections that have not said who they are; beyond, new ones are turned away.
 constexpr std::size_t kMaximumUnknown = 128;
 constexpr std::size_t kMaximumUnknownPerUser = 32;
+// How long nobody is accepted when not even refusing works.
+constexpr std::uint64_t kListeningPauseNanoseconds = 100'000'000;
 
 }  // namespace
 
@@ -58,6 +60,7 @@ void AttachServer::turn() {
   serve_outboxes();
   maintain();
   expire(state_.clock());
+  listen_again(state_.clock());
   state_.log.flush();
 }
 
@@ -73,6 +76,7 @@ std::optional<std::uint64_t> AttachServer::sleep_nanoseconds() {
     consider(state_.maintenance.due());
   }
   if (!deadlines_.empty()) consider(deadlines_.begin()->first);
+  consider(listen_again_nanoseconds_);
   if (!until) return std::nullopt;
   const std::uint64_t now = state_.clock();
   return *until > now ? *until - now : 0;
@@ -106,11 +110,39 @@ void AttachServer::reserve_descriptor() noexcept {
   spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-// Out of descriptors, a connection that stays in the backlog would keep us awake for ever.
-void AttachServer::shed_connection() noexcept {
+// Out of descriptors, a connection that stays in the backlog would keep us awake for ever. False
+// when it does: somebody else in this process was faster, or the whole machine has none left.
+bool AttachServer::shed_connection() {
+  if (!spare_) reserve_descriptor();
   spare_.reset();
-  (void)listener_.accept();
+  shm::ControlListener::Accepted accepted = listener_.accept();
+  if (accepted.socket) {
+    turn_away(accepted.socket.get(), "the broker has no descriptors left: try again later");
+    accepted.socket.reset();
+  }
   reserve_descriptor();
+  return accepted.error == 0;
+}
+
+void AttachServer::turn_away(int socket, std::string_view sentence) {
+  auto packet = make_packet<shm::control::Refused>(shm::control::Kind::refused, 0);
+  packet.code = static_cast<std::uint32_t>(ErrorCode::limit);
+  assign_cut(packet.sentence, sentence);
+  (void)shm::send_packet(socket, bytes_of(packet));
+  const std::lock_guard lock(state_.mutex);
+  ++state_.counters.attach_refusals;
+}
+
+void AttachServer::stop_listening_for_now() noexcept {
+  loop_.remove(listener_.descriptor());
+  listen_again_nanoseconds_ = state_.clock() + kListeningPauseNanoseconds;
+}
+
+void AttachServer::listen_again(std::uint64_t now) {
+  if (!listen_again_nanoseconds_ || *listen_again_nanoseconds_ > now) return;
+  listen_again_nanoseconds_ = now + kListeningPauseNanoseconds;  // should this fail
+  loop_.add(listener_.descriptor(), kListener);
+  listen_again_nanoseconds_.reset();
 }
 
 void AttachServer::accept_some() {
@@ -120,7 +152,8 @@ void AttachServer::accept_some() {
       state_.log.add(LogLevel::error,
                      "cannot accept a connection: " + system_error_text(accepted.error) +
                          "; raise the limit of open files (ulimit -n)");
-      return shed_connection();
+      if (!shed_connection()) stop_listening_for_now();
+      return;
     }
     if (!accepted.socket) return;
     const shm::PeerCredentials peer = shm::peer_credentials(accepted.socket.get());
@@ -142,13 +175,7 @@ bool AttachServer::too_many_unknown(const shm::PeerCredentials& peer) const {
 void AttachServer::admit(shm::UniqueFd socket, const shm::PeerCredentials& peer,
                          std::optional<std::string> pinned) {
   if (!pinned && too_many_unknown(peer)) {
-    auto packet = make_packet<shm::control::Refused>(shm::control::Kind::refused, 0);
-    packet.code = static_cast<std::uint32_t>(ErrorCode::limit);
-    assign_cut(packet.sentence, "too many connections wait to say hello: try again later");
-    (void)shm::send_packet(socket.get(), bytes_of(packet));
-    const std::lock_guard lock(state_.mutex);
-    ++state_.counters.attach_refusals;
-    return;
+    return turn_away(socket.get(), "too many connections wait to say hello: try again later");
   }
   const SessionId id = next_session_++;
   auto session = std::make_unique<Session>(state_, std::move(socket), peer, std::move(pinned));

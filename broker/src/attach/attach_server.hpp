@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -46,7 +47,10 @@ class AttachServer {
   void accept_some();
   void accept_handed_in();
   void reserve_descriptor() noexcept;
-  void shed_connection() noexcept;
+  [[nodiscard]] bool shed_connection();
+  void turn_away(int socket, std::string_view sentence);
+  void stop_listening_for_now() noexcept;
+  void listen_again(std::uint64_t now);
   [[nodiscard]] bool too_many_unknown(const shm::PeerCredentials& peer) const;
   void admit(shm::UniqueFd socket, const shm::PeerCredentials& peer,
              std::optional<std::string> pinned);
@@ -74,6 +78,7 @@ class AttachServer {
   std::unordered_map<SessionId, std::multimap<std::uint64_t, SessionId>::iterator> deadline_of_;
   std::vector<SessionId> deferred_;
   shm::UniqueFd spare_;  // given up to be able to refuse when descriptors run out
+  std::optional<std::uint64_t> listen_again_nanoseconds_;  // while it does not even help
   std::mutex handing_in_;
   std::vector<std::pair<shm::UniqueFd, std::string>> handed_in_;
 };
