@@ -10,8 +10,8 @@
 
 namespace fairlead::test {
 
-/// kill(2), but never of a group or of everybody: false for a process number that is not positive, such as
-/// the -1 of a child that was collected before.
+/// kill(2), but never of a group or of everybody: false for a process number that is not positive,
+/// such as the -1 of a child that was collected before.
 bool send_signal(pid_t process, int number) noexcept;
 
 /// One process tells another that it got somewhere. Made before the fork, used by both.
