@@ -66,13 +66,15 @@ struct Saturated {
 class SaturatedRoute : public testing::TestWithParam<Saturated> {};
 
 TEST_P(SaturatedRoute, R20_an_eviction_costs_as_many_loads_with_5000_lanes_as_with_two) {
-  const auto [policy, lanes, by_cap] = GetParam();
+  const Saturated load = GetParam();
+  const std::uint32_t lanes = load.lanes;
   Counting counting;
   const std::uint64_t budget = std::uint64_t{lanes} * 400;
-  WatchedRoute route(counting, {.policy = policy,
-                                .budget = by_cap ? budget * 100 : budget,
-                                .cap = by_cap ? std::uint64_t{lanes} * 512 + 512 * 1024 : 32U << 20,
-                                .lanes = (lanes + 63) / 64 * 64});
+  WatchedRoute route(counting,
+                     {.policy = load.policy,
+                      .budget = load.by_cap ? budget * 100 : budget,
+                      .cap = load.by_cap ? std::uint64_t{lanes} * 512 + 512 * 1024 : 32U << 20,
+                      .lanes = (lanes + 63) / 64 * 64});
   std::mt19937 random(lanes);
   const auto push = [&] { return route.push(random() % lanes, 20 + random() % 100); };
   for (std::uint64_t each = 0; each < std::uint64_t{lanes} * 20 + 20'000; ++each) push();
