@@ -106,7 +106,7 @@ TEST(DrainedRoute, R20_pushes_and_evictions_beside_a_guest_that_drains_cost_a_co
     shm::RouteReader reader = route.memory().reader();
     std::vector<shm::MessageView> views;
     std::mt19937 random(lanes);
-    const std::uint64_t pushes = FAIRLEAD_SANITIZED ? 10'000 : 100'000;
+    const std::uint64_t pushes = 100'000;
     for (std::uint64_t each = 0; each < pushes; ++each) {
       route.push(random() % lanes, 20 + random() % 100);
       if (random() % 64 != 0) continue;

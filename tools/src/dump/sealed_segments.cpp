@@ -89,7 +89,7 @@ class Answer {
     }
     if (++segments_ > kMostSegments) return stop("its broker does not come to an end");
     take_({packet->kind, packet->id, std::move(descriptors.front())});
-    return send(socket_, control::Kind::acknowledge) || stop("its broker does not listen");
+    return send(socket_, control::Kind::acknowledge) || stop("its broker hung up");
   }
 
   int socket_;

@@ -69,13 +69,18 @@ shm::UniqueFd open_input(const std::string& file) {
   return shm::UniqueFd(descriptor);
 }
 
+// How often to look after the broker while there is nothing to read.
+constexpr int kIdleMilliseconds = 500;
+
 // Until the input ends or a signal comes.
 void read_all(int input, const std::string& file, const StopSignals& signals,
-              MessageSplitter& splitter) {
+              MessageSplitter& splitter, const PublishRun& run) {
   std::array<char, 64 * 1024> buffer;
   std::array<pollfd, 2> entries = {{{input, POLLIN, 0}, {signals.descriptor(), POLLIN, 0}}};
   while (signals.received() == 0) {
-    if (::poll(entries.data(), entries.size(), -1) < 0) continue;  // EINTR
+    const int ready = ::poll(entries.data(), entries.size(), kIdleMilliseconds);
+    if (ready < 0) continue;  // EINTR
+    if (ready == 0) run.expect_broker();
     if (entries[0].revents == 0) continue;
     const ssize_t got = ::read(input, buffer.data(), buffer.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -114,7 +119,7 @@ int run_pub(int count, const char* const* arguments) {
   PublishRun run(guest, signals, options);
   MessageSplitter splitter(wanted.mode, shm::kMaximumInlinePayloadBytes,
                            [&](std::string_view message) { run.publish(message); });
-  read_all(input.get(), wanted.file, signals, splitter);
+  read_all(input.get(), wanted.file, signals, splitter, run);
   run.finish();
 
   if (!line.has("quiet")) {

@@ -105,6 +105,10 @@ void PublishRun::publish(std::string_view payload) {
   if (outcome.number >= settled_ + kHarvestEvery) harvest();
 }
 
+void PublishRun::expect_broker() const {
+  if (!guest_.connected()) throw_gone();
+}
+
 void PublishRun::finish() {
   if (!publisher_) return;
   const auto deadline = Clock::now() + options_.block + kReceiptPatience;

@@ -29,6 +29,8 @@ class PublishRun {
   /// Paces, then publishes; does nothing once a signal has come. Throws Error when the broker is
   /// gone, or the message can never be published.
   void publish(std::string_view payload);
+  /// Throws Error disconnected when the broker is gone.
+  void expect_broker() const;
   /// Waits for the receipts that are out. Throws Error when they do not come.
   void finish();
 
