@@ -75,6 +75,38 @@ TEST(Limits, R32_guests_are_counted_per_principal) {
   EXPECT_NE(broker.guest("alice"), nullptr);
 }
 
+TEST(Limits, R32_descriptors_are_counted_per_principal) {
+  TestBroker broker({.policy = policy("descriptors = 5")});
+  const auto first = broker.guest("alice");                  // one
+  const auto second = broker.guest("alice", 2);              // two
+  ASSERT_NE(first->subscribe(own_packet(*first)), nullptr);  // four
+  second->send(own_packet(*second));
+  EXPECT_EQ(second->refusal(ErrorCode::quota_exceeded),
+            "2 descriptors more would exceed the quota of 'alice': 4 of 5 are in use (R32)");
+  EXPECT_EQ(broker.segments().size(), 2U);
+}
+
+TEST(Limits, R32_budget_bytes_are_counted_per_principal) {
+  TestBroker broker({.policy = policy("total_budget_bytes = 10000")});
+  const auto guest = broker.guest("alice");
+  ASSERT_NE(guest->subscribe(own_packet(*guest)), nullptr);
+  guest->send(own_packet(*guest));
+  EXPECT_EQ(guest->refusal(ErrorCode::quota_exceeded),
+            "8192 bytes of route budgets more would exceed the quota of 'alice': 8192 of 10000 are "
+            "in use (R32)");
+}
+
+TEST(Limits, R32_one_principal_leaves_others_their_share) {
+  TestBroker broker({.policy = policy("", "[broker]\nmaximum_routes = 4\n")});
+  const auto guest = broker.guest("alice");
+  ASSERT_NE(guest->subscribe(own_packet(*guest)), nullptr);
+  ASSERT_NE(guest->subscribe(own_packet(*guest)), nullptr);
+  guest->send(own_packet(*guest));
+  EXPECT_EQ(guest->refusal(ErrorCode::quota_exceeded),
+            "1 routes more would leave too little for others: of the 4 of 'the broker' this "
+            "principal has 2 already (R32)");
+}
+
 TEST(Limits, R32_attaching_too_often_is_refused) {
   std::atomic<std::uint64_t> now{1'000'000'000};
   TestBroker broker({.policy = policy("attaches_per_minute = 2"),

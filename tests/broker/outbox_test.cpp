@@ -97,6 +97,46 @@ TEST(Outbox, a_topic_that_the_policy_does_not_allow_is_refused_and_delivered_now
   EXPECT_EQ(route->payloads(), std::vector<std::string>({"fine"}));
 }
 
+TEST(Outbox, the_log_says_once_for_each_guest_and_reason_why_a_publish_was_refused) {
+  std::atomic<std::uint64_t> now{1'000'000'000};
+  TestBroker broker({.policy = std::string(kPolicy),
+                     .tweak = [&](auto& options) { options.clock = [&] { return now.load(); }; }});
+  const auto alice = broker.guest("alice");
+  const auto outbox = alice->open_outbox();
+  for (int count = 0; count < 3; ++count) {
+    (void)alice->publish(*outbox, "b.c", "x");
+    (void)alice->publish(*outbox, "a..b", "x");
+    (void)alice->publish(*outbox, "x", std::string(2'000, 'x'));
+  }
+  const auto other = broker.guest("alice", 2);
+  const auto others = other->open_outbox();
+  (void)other->publish(*others, "x", std::string(1'999, 'x'));
+  (void)other->publish(*others, "x", "y");
+  const auto free = broker.guest("free");
+  (void)free->publish(*free->open_outbox(8 << 20), "x", std::string(5 * 1024 * 1024 + 1, 'x'));
+  const std::string said = ": refused a publish, and will not tell of others like it: ";
+  const std::vector<std::string> expected = {
+      "guest 1 of alice" + said +
+          "principal 'alice' may not publish on 'b.c': no publish pattern of its policy matches it",
+      "guest 1 of alice" + said +
+          "cannot publish on 'a..b': it has an empty segment: no leading, trailing or doubled dot "
+          "is "
+          "allowed (R04)",
+      "guest 1 of alice" + said +
+          "a message of 2001 bytes, topic included, is larger than the publish burst of 2000 "
+          "bytes, so waiting would not help: raise publish_burst_bytes or send less (R31)",
+      "guest 2 of alice" + said +
+          "principal 'alice' publishes too fast: its rate is 1000 bytes per second (R31)",
+      "guest 3 of free" + said +
+          "a payload of 5242881 bytes is too large: at most 5242880 bytes travel outside a pool "
+          "(R31)"};
+  EXPECT_TRUE(broker.logged("guest 3 of free" + said));
+  std::vector<std::string> lines;
+  for (const std::string& line : broker.log())
+    if (line.find(said) != std::string::npos) lines.push_back(line);
+  EXPECT_EQ(lines, expected);
+}
+
 TEST(Outbox, R31_over_its_rate_a_publish_is_refused_and_counted) {
   std::atomic<std::uint64_t> now{1'000'000'000};
   TestBroker broker({.policy = std::string(kPolicy),

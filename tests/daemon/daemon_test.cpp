@@ -1,9 +1,12 @@
 // fairlead-broker as people and service managers see it.
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 
@@ -13,7 +16,8 @@
 #include <fairlead/shm/segment_name.hpp>
 
 #include "daemon_process.hpp"
-#include "support/raw_guest.hpp"
+#include "support/child_process.hpp"
+#include "support/test_broker.hpp"
 
 namespace fairlead::test {
 namespace {
@@ -139,6 +143,49 @@ TEST(Daemon, a_socket_path_that_is_taken_is_exit_code_5) {
                 " is taken: a live broker listens there; stop it or use another path\n");
   EXPECT_EQ(first.segments().size(), 1U);
   RawGuest(first.socket_path()).hello();
+}
+
+TEST(Daemon, a_file_at_the_socket_path_is_exit_code_5_and_stays) {
+  Daemon first;  // for its directory
+  ASSERT_TRUE(first.ready());
+  const std::string file = first.directory() + "/precious";
+  std::ofstream(file) << "precious";
+  Daemon second({.arguments = {"--name", first.name() + "b", "--socket", file}, .plain = true});
+  EXPECT_EQ(second.exit_code(), 5);
+  EXPECT_EQ(second.standard_error(), "fairlead-broker: socket path " + file +
+                                         " is taken: there is a file that is no socket; stop it "
+                                         "or use another path\n");
+  EXPECT_EQ(std::filesystem::file_size(file), 8U);
+}
+
+TEST(Daemon, a_segment_name_that_is_taken_is_exit_code_4) {
+  const std::string name = unique_broker_name();
+  const std::string table = shm::segment_path(shm::table_segment_name(name));
+  std::ofstream(table) << std::string(8'192, 'x');
+  ASSERT_EQ(::chmod(table.c_str(), 0644), 0);
+  Daemon daemon(
+      {.arguments = {"--name", name, "--socket", "/tmp/" + name + ".sock"}, .plain = true});
+  EXPECT_EQ(daemon.exit_code(), 4);
+  EXPECT_EQ(daemon.standard_error(),
+            "fairlead-broker: segment " + table + " has mode 0644, expected mode 0600\n");
+  EXPECT_EQ(::unlink(table.c_str()), 0);
+}
+
+TEST(Daemon, a_full_shared_memory_is_exit_code_6) {
+  ChildProcess child([]() -> std::string {
+    const std::string skipped = mount_own_shared_memory(4'096);
+    if (!skipped.empty()) return skipped;
+    std::ofstream("/dev/shm/filler") << std::string(4'096, '.');
+    Daemon daemon;
+    if (const int code = daemon.exit_code(); code != 6) return "exit code " + std::to_string(code);
+    const std::string text = daemon.standard_error();
+    const bool right = text.starts_with("fairlead-broker: no room for ") &&
+                       text.ends_with(": /dev/shm is full; `df /dev/shm` shows it\n");
+    return right && lines(text) == 1 ? "" : text;
+  });
+  const std::string said = child.result();
+  if (said.starts_with(kSkipped)) GTEST_SKIP() << said;
+  EXPECT_EQ(said, "");
 }
 
 TEST(Daemon, wrong_options_are_exit_code_2_and_one_line) {

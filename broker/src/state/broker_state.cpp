@@ -234,18 +234,6 @@ void BrokerState::count(std::string_view principal, const PublishReport& report,
   if (report.matched > 0) touched();
 }
 
-Refusal BrokerState::check(const OutboxOwner& owner, std::string_view topic,
-                           std::uint64_t payload_bytes, std::uint64_t now) noexcept {
-  const Guest* guest = find_guest(owner.guest);
-  if (guest == nullptr) return Refusal::not_permitted;
-  if (shm::check_topic(topic) != shm::TopicProblem::none) return Refusal::invalid_topic;
-  if (payload_bytes > shm::kMaximumInlinePayloadBytes) return Refusal::larger_than_limit;
-  if (!may_publish(*guest->rule, topic)) return Refusal::not_permitted;
-  const RateOutcome rate = publish_rates_.take(owner.capsule, guest->payer, *guest->rule,
-                                               payload_bytes + topic.size(), now);
-  return rate == RateOutcome::within ? Refusal::none : Refusal::rate_limited;
-}
-
 void BrokerState::published(const OutboxOwner& owner, const PublishReport& report,
                             std::uint64_t bytes) noexcept {
   count(owner.principal, report, bytes);

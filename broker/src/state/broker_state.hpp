@@ -123,6 +123,10 @@ class BrokerState final : private OutboxSupervisor {
   [[nodiscard]] RouteStatistics statistics_of(RouteId id, Route& route);
   [[nodiscard]] Refusal check(const OutboxOwner& owner, std::string_view topic,
                               std::uint64_t payload_bytes, std::uint64_t now) noexcept override;
+  [[nodiscard]] Refusal judge(const Guest& guest, std::string_view topic,
+                              std::uint64_t payload_bytes, std::uint64_t now) noexcept;
+  void tell_once(Guest& guest, Refusal refusal, std::string_view topic,
+                 std::uint64_t payload_bytes) noexcept;
   void published(const OutboxOwner& owner, const PublishReport& report,
                  std::uint64_t bytes) noexcept override;
 

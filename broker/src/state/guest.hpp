@@ -57,7 +57,8 @@ struct Guest {
   std::vector<RouteId> routes;
   std::optional<RouteTable::Slot> outbox_slot;
   std::uint64_t outbox_id = 0;
-  QuotaCharge charge;  // the connection
+  std::uint32_t told_refusals = 0;  // bits by shm::Refusal: what the log knows already
+  QuotaCharge charge;               // the connection
   QuotaCharge outbox_charge;
   std::vector<EndedRoute> ended;  // until it says that it has unmapped them
   bool by_host = false;           // the embedding host vouched for it, not the policy
