@@ -7,10 +7,17 @@
 
 namespace fairlead::shm {
 
-std::uint64_t ChunkReclaimer::stamp_claim() noexcept {
-  const std::uint64_t stamp = epoch_++;
-  route_.reclaim_epoch.store(epoch_, std::memory_order_release);  // sync: reclaim-epoch
-  return stamp;
+std::uint64_t ChunkReclaimer::stamp_of_claim(std::uint16_t newest_batch) const noexcept {
+  // A batch is counted when its drain call ends, so it may be the one after the last counted.
+  const std::uint64_t newest = load_untrusted(cursors_.batches) + 1;  // sync: newest-batch
+  return newest - static_cast<std::uint16_t>(newest - newest_batch);
+}
+
+std::uint64_t ChunkReclaimer::stamp_of_now() const noexcept {
+  // Either a drain call that is running is seen here, or it sees what was unlinked.  // sync:
+  // ticket
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return load_untrusted(cursors_.batches) + 1;  // sync: newest-batch
 }
 
 void ChunkReclaimer::retire(std::uint64_t offset, std::uint64_t bytes, std::uint64_t stamp) {
@@ -21,8 +28,8 @@ void ChunkReclaimer::retire(std::uint64_t offset, std::uint64_t bytes, std::uint
 std::uint64_t ChunkReclaimer::oldest_ticket() const noexcept {
   std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
   for (const TicketSlot& slot : cursors_.tickets) {
-    const std::uint64_t epoch = load_untrusted(slot.epoch);  // sync: ticket
-    if (epoch != 0) oldest = std::min(oldest, epoch);
+    const std::uint64_t batch = load_untrusted(slot.batch);  // sync: ticket
+    if (batch != 0) oldest = std::min(oldest, batch);
   }
   return oldest;
 }
@@ -61,9 +68,6 @@ void ChunkReclaimer::free(const Retired& chunk) noexcept {
 
 std::uint64_t ChunkReclaimer::reclaim() noexcept {
   if (waiting_.empty() && held_.empty()) return 0;
-  // Either this fence is first, and the worker's look at the heads sees what we saw, so it takes
-  // nothing from a retired chunk; or the worker's is, and its ticket is seen here.  // sync: ticket
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   std::uint64_t freed = 0;
   const std::uint64_t oldest = oldest_ticket();
   read_holds();  // after the tickets: a message is kept before its batch is released

@@ -29,7 +29,6 @@ void format_route(std::byte* segment, const RouteIdentity& identity, const Segme
   format_segment(route->segment, stamp, SegmentKind::route);
   route->identity = identity;
   route->identity.arena_offset = kRouteArenaOffset;
-  route->reclaim_epoch.store(1, std::memory_order_relaxed);
   route->committed_bytes.store(kRouteArenaOffset, std::memory_order_relaxed);
   route->state.store(RouteState::open, std::memory_order_relaxed);
   route->segment.version.store(kLayoutVersion, std::memory_order_release);  // sync: segment-ready

@@ -142,7 +142,7 @@ void RouteReader::rebuild(Rotation& rotation, bool from_nothing) noexcept {
   if (from_nothing) {
     rotation.reset();
     for (std::uint32_t lane = 0; lane < capacity_; ++lane) {
-      if (lanes_[lane].rotation.joined != 0) lanes_[lane].rotation = RotationEntry{};
+      if (lanes_[lane].rotation.joined != 0) rotation.forget(lane);
     }
   }
   cursors_->activations_seen =

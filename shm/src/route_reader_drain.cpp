@@ -18,6 +18,7 @@ constexpr std::uint32_t kMostRetries = kMaximumLaneMessages;
 
 // What one drain call is filling.
 struct RouteReader::Claim {
+  std::uint64_t batch;  // its number
   std::uint64_t byte_budget;
   std::size_t most;
   std::vector<MessageView>& messages;
@@ -129,6 +130,10 @@ RouteReader::Visit RouteReader::visit_lane(Rotation& rotation, std::uint32_t lan
         cursor.positions[0].load(std::memory_order_relaxed), head)];
     const std::uint64_t next = head + claim.lane_messages;
     spare.store(LanePosition::pack(next, claim.next_offset), std::memory_order_relaxed);
+    // Before the head moves, too: who sees the claim must see whose it is.
+    std::atomic_ref(cursor.rotation.newest_batch)
+        .store(static_cast<std::uint16_t>(claim.batch),
+               std::memory_order_release);  // sync: newest-batch
     std::uint64_t expected = head;
     if (!cursor.head.compare_exchange_strong(expected, next,
                                              std::memory_order_seq_cst)) {  // sync: lane-head
@@ -214,11 +219,16 @@ RouteReader::Outcome RouteReader::drain(std::uint64_t byte_budget, std::size_t m
   if (locked == LockOutcome::failed || locked == LockOutcome::busy) return Outcome::corrupt;
   Outcome outcome = Outcome::too_many_batches;
   if (const auto taken = take_ticket()) {
-    ticket = *taken;
-    Claim claim{
-        .byte_budget = byte_budget, .most = most, .messages = messages, .first = messages.size()};
+    ticket = taken->slot;
+    Claim claim{.batch = taken->number,
+                .byte_budget = byte_budget,
+                .most = most,
+                .messages = messages,
+                .first = messages.size()};
     outcome = drain_locked(claim);
     if (outcome == Outcome::ok) {
+      // Numbers are for batches that took something: a worker that polls does not use them up.
+      cursors_->batches.store(taken->number, std::memory_order_release);  // sync: newest-batch
       cursors_->messages_held.fetch_add(claim.taken(), std::memory_order_relaxed);
     } else {
       release(ticket, 0);
@@ -273,17 +283,19 @@ WorkerSlots<std::atomic<std::uint64_t>> holds_of(CursorHeader& cursors) noexcept
 
 }  // namespace
 
-std::optional<RouteReader::Ticket> RouteReader::take_ticket() noexcept {
+std::optional<RouteReader::Batch> RouteReader::take_ticket() noexcept {
   const auto slot = tickets_of(*cursors_).claim();
   if (!slot) return std::nullopt;
-  const std::uint64_t epoch = std::max<std::uint64_t>(
-      route_->reclaim_epoch.load(std::memory_order_acquire), 1);  // sync: reclaim-epoch
-  cursors_->tickets[*slot].epoch.store(epoch, std::memory_order_release);
+  // One after the last that took something; a dead worker's, which was not counted, may have had
+  // the same: the older one then pins what the younger one pins, no less.
+  const std::uint64_t batch =
+      std::max<std::uint64_t>(cursors_->batches.load(std::memory_order_relaxed) + 1, 1);
+  cursors_->tickets[*slot].batch.store(batch, std::memory_order_release);  // sync: ticket
   cursors_->draining.store(1, std::memory_order_release);
-  // Both before any look at a head: see ChunkReclaimer::reclaim, RouteWriter::trim.  // sync:
-  // ticket
+  // Both before any look at a lane or its page: see ChunkReclaimer::stamp_of_now,
+  // RouteWriter::trim.  // sync: ticket
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  return slot;
+  return Batch{*slot, batch};
 }
 
 void RouteReader::release(Ticket ticket, std::uint64_t messages) noexcept {

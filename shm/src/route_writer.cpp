@@ -34,7 +34,7 @@ RouteWriter::RouteWriter(GrowableMemory& segment, std::byte* cursors)
       lane_cursors_(reinterpret_cast<LaneCursor*>(cursors + kCursorLanesOffset)),
       capacity_(route_.identity.lane_capacity),
       arena_(segment, route_.identity.arena_offset, arena_capacity(route_.identity)),
-      reclaimer_(route_, cursors_, arena_) {
+      reclaimer_(cursors_, arena_) {
   pages_.reserve(capacity_ / kLanesPerPage);
 }
 
@@ -82,7 +82,7 @@ void RouteWriter::free_idle_pages() {
       route_.lane_pages[number].store(0, std::memory_order_release);
     }
     page.words = nullptr;
-    reclaimer_.retire(page.offset, sizeof(LanePage), reclaimer_.stamp_claim());
+    reclaimer_.retire(page.offset, sizeof(LanePage), reclaimer_.stamp_of_now());
   }
 }
 

@@ -35,7 +35,7 @@ RouteWriter::Observation RouteWriter::accept_head(Lane lane, std::uint64_t head)
   totals_.delivered_bytes += seen.bytes;
   state.lost_from = state.lost_to;  // whatever was lost before, the record just taken has told
   state.lost_bytes = 0;
-  mark_claimed(state, head);
+  mark_claimed(state, lane, head);
   const SnapshotGuard guard(route_.snapshot);
   show(route_.counters.delivered, totals_.delivered);
   show(route_.counters.delivered_bytes, totals_.delivered_bytes);
@@ -45,8 +45,9 @@ RouteWriter::Observation RouteWriter::accept_head(Lane lane, std::uint64_t head)
   return seen;
 }
 
-void RouteWriter::mark_claimed(LaneState& state, std::uint64_t head) noexcept {
-  const std::uint64_t stamp = reclaimer_.stamp_claim();
+void RouteWriter::mark_claimed(LaneState& state, Lane lane, std::uint64_t head) noexcept {
+  const std::uint64_t stamp = reclaimer_.stamp_of_claim(load_untrusted(
+      cursor(lane).rotation.newest_batch, std::memory_order_acquire));  // sync: newest-batch
   for (std::size_t each = 0; each < state.chunks.size(); ++each) {
     Chunk& chunk = state.chunks[each];
     if (chunk.first_count >= head) break;

@@ -27,7 +27,7 @@
 namespace fairlead::shm {
 
 [[nodiscard]] inline std::atomic<std::uint64_t>& pin_of(TicketSlot& slot) noexcept {
-  return slot.epoch;
+  return slot.batch;
 }
 [[nodiscard]] inline std::atomic<std::uint64_t>& pin_of(std::atomic<std::uint64_t>& slot) noexcept {
   return slot;

@@ -14,24 +14,23 @@ class Reclaimer : public testing::Test {
  protected:
   Reclaimer()
       : memory_(shm::kRouteArenaOffset + 4 * shm::kSuperblockBytes),
-        route_(std::make_unique<shm::RouteHeader>()),
         cursors_(std::make_unique<shm::CursorHeader>()),
         arena_(memory_, shm::kRouteArenaOffset, 4 * shm::kSuperblockBytes),
-        reclaimer_(*route_, *cursors_, arena_) {
-    route_->reclaim_epoch.store(1);
-  }
+        reclaimer_(*cursors_, arena_) {}
   std::uint64_t retire(std::uint64_t bytes = 256) {
     const std::uint64_t chunk = *arena_.allocate(bytes);
-    reclaimer_.retire(chunk, bytes, reclaimer_.stamp_claim());
+    reclaimer_.retire(chunk, bytes, stamp());
     return chunk;
   }
-  void take_ticket(std::size_t slot) {
-    cursors_->tickets[slot].epoch.store(route_->reclaim_epoch.load());
+  // What the broker makes of a claim of the newest batch.
+  std::uint64_t stamp() {
+    return reclaimer_.stamp_of_claim(static_cast<std::uint16_t>(cursors_->batches.load()));
   }
-  void release(std::size_t slot) { cursors_->tickets[slot].epoch.store(0); }
+  // A batch that takes something, with the ticket in that slot.
+  void take_ticket(std::size_t slot) { cursors_->tickets[slot].batch.store(++cursors_->batches); }
+  void release(std::size_t slot) { cursors_->tickets[slot].batch.store(0); }
 
   GuardedMemory memory_;
-  std::unique_ptr<shm::RouteHeader> route_;
   std::unique_ptr<shm::CursorHeader> cursors_;
   shm::ChunkArena arena_;
   shm::ChunkReclaimer reclaimer_;
@@ -44,7 +43,7 @@ TEST_F(Reclaimer, frees_at_once_when_no_batch_is_out) {
   EXPECT_EQ(arena_.used_bytes(), 0U);
 }
 
-TEST_F(Reclaimer, R22_a_batch_keeps_what_was_retired_after_it_was_taken_and_nothing_older) {
+TEST_F(Reclaimer, R22_a_batch_keeps_what_it_claimed_and_nothing_older) {
   retire();
   take_ticket(5);
   retire(512);
@@ -57,10 +56,10 @@ TEST_F(Reclaimer, R22_a_batch_keeps_what_was_retired_after_it_was_taken_and_noth
 
 TEST_F(Reclaimer, R22_a_batch_keeps_nothing_that_was_claimed_before_it_and_passed_later) {
   const std::uint64_t chunk = *arena_.allocate(256);
-  const std::uint64_t stamp = reclaimer_.stamp_claim();
+  const std::uint64_t earlier = stamp();
   take_ticket(7);
   retire(512);
-  reclaimer_.retire(chunk, 256, stamp);
+  reclaimer_.retire(chunk, 256, earlier);
   EXPECT_EQ(reclaimer_.reclaim(), 256U);
   EXPECT_EQ(reclaimer_.retired_bytes(), 512U);
 }
@@ -95,14 +94,43 @@ TEST_F(Reclaimer, R22_a_kept_message_keeps_its_chunk_and_no_other) {
 
 TEST_F(Reclaimer, nonsense_in_tickets_and_holds_pins_memory_and_does_nothing_else) {
   for (auto& slot : cursors_->holds) slot.store(0xdead'beef);
-  for (auto& slot : cursors_->tickets) slot.epoch.store(~std::uint64_t{0});
+  for (auto& slot : cursors_->tickets) slot.batch.store(~std::uint64_t{0});
   retire();
   EXPECT_EQ(reclaimer_.reclaim(), 256U) << "tickets from the future pin nothing";
-  cursors_->tickets[7].epoch.store(1);
+  take_ticket(7);
   retire();
   EXPECT_EQ(reclaimer_.reclaim(), 0U);
-  for (auto& slot : cursors_->tickets) slot.epoch.store(0);
+  EXPECT_EQ(reclaimer_.retired_bytes(), 256U);
+  for (auto& slot : cursors_->tickets) slot.batch.store(0);
   EXPECT_EQ(reclaimer_.reclaim(), 256U);
+}
+
+// The broker may not run for a while, and then finds the claims of many batches at once.
+TEST_F(Reclaimer, R22_a_claim_waits_for_its_own_batch_however_late_it_is_seen) {
+  take_ticket(0);
+  const auto first = static_cast<std::uint16_t>(cursors_->batches.load());
+  release(0);
+  take_ticket(1);
+  EXPECT_EQ(reclaimer_.stamp_of_claim(first), 1U);
+  const std::uint64_t chunk = *arena_.allocate(256);
+  reclaimer_.retire(chunk, 256, reclaimer_.stamp_of_claim(first));
+  EXPECT_EQ(reclaimer_.reclaim(), 256U);
+}
+
+TEST_F(Reclaimer, R22_the_low_bits_of_a_number_stand_for_no_earlier_batch) {
+  for (const std::uint64_t counted : {0ULL, 1ULL, 65'534ULL, 65'535ULL, 65'536ULL, 1'000'000ULL}) {
+    cursors_->batches.store(counted);
+    for (const std::uint64_t age : {0ULL, 1ULL, 2ULL, 65'535ULL, 65'536ULL, 200'000ULL}) {
+      if (age > counted) continue;
+      const std::uint64_t claimed = counted + 1 - age;  // the one that is being taken, or older
+      const std::uint64_t stamp = reclaimer_.stamp_of_claim(static_cast<std::uint16_t>(claimed));
+      EXPECT_GE(stamp, claimed) << counted << ' ' << age;
+      EXPECT_LE(stamp, counted + 1) << counted << ' ' << age;
+      if (age < 65'536) {
+        EXPECT_EQ(stamp, claimed) << counted << ' ' << age;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -139,7 +139,7 @@ class Scribbler {
         ++cursors.reports;
         break;
       case 2:
-        cursors.tickets[below(shm::kTicketSlots)].epoch = value();
+        cursors.tickets[below(shm::kTicketSlots)].batch = value();
         break;
       case 3:
         cursors.holds[below(shm::kHoldSlots)] = value();

@@ -72,12 +72,12 @@ TEST(Forked, R22_a_childs_copies_of_batches_and_kept_messages_give_nothing_back)
   });
   EXPECT_EQ(child.result(), "");
   const auto& cursors = attached.route().cursors();
-  EXPECT_NE(cursors.tickets[0].epoch.load(), 0U);
+  EXPECT_NE(cursors.tickets[0].batch.load(), 0U);
   EXPECT_NE(cursors.holds[0].load(), 0U);
   EXPECT_EQ(cursors.messages_held.load(), 2U);
   kept.reset();
   batch.release();
-  EXPECT_EQ(cursors.tickets[0].epoch.load(), 0U);
+  EXPECT_EQ(cursors.tickets[0].batch.load(), 0U);
   EXPECT_EQ(cursors.holds[0].load(), 0U);
   EXPECT_EQ(cursors.messages_held.load(), 0U);
 }
@@ -97,7 +97,7 @@ TEST(Forked, R28_a_child_drains_as_a_worker_of_its_own) {
   child.kill();
   (void)child.result();
   EXPECT_EQ(attached.subscription.wait(milliseconds(1)), WaitOutcome::timeout);
-  EXPECT_EQ(cursors.tickets[0].epoch.load(), 0U);
+  EXPECT_EQ(cursors.tickets[0].batch.load(), 0U);
 }
 
 // ---- the data path -----------------------------------------------------------------------------

@@ -178,12 +178,12 @@ TEST(Workers, R28_one_that_sleeps_beside_a_dead_holder_gives_its_slots_back) {
   });
   ASSERT_TRUE(held.wait());
   const auto& tickets = attached.route().cursors().tickets;
-  EXPECT_NE(tickets[0].epoch.load(), 0U);
+  EXPECT_NE(tickets[0].batch.load(), 0U);
   EXPECT_EQ(attached.subscription.wait(milliseconds(1)), WaitOutcome::timeout);
-  EXPECT_NE(tickets[0].epoch.load(), 0U);  // alive: its batch is its own
+  EXPECT_NE(tickets[0].batch.load(), 0U);  // alive: its batch is its own
   worker.kill();
   EXPECT_EQ(attached.subscription.wait(milliseconds(1)), WaitOutcome::timeout);
-  EXPECT_EQ(tickets[0].epoch.load(), 0U);
+  EXPECT_EQ(tickets[0].batch.load(), 0U);
 }
 
 TEST(Workers, R28_killed_at_any_moment_they_take_no_message_twice_and_the_others_carry_on) {

@@ -206,7 +206,7 @@ TEST(PinnedMemory, costs_a_push_two_passes_for_each_message_that_goes_for_it) {
   RouteSettings settings{.budget = 64U << 20, .cap = 512 * 1024, .lanes = 1'024};
   Counting counting;
   WatchedRoute route(counting, settings);
-  for (auto& slot : route.memory().cursors().tickets) slot.epoch = 1;
+  for (auto& slot : route.memory().cursors().tickets) slot.batch = 1;
   for (auto& slot : route.memory().cursors().holds) slot = shm::kRouteArenaOffset;
   std::mt19937 random(7);
   std::uint64_t evicted = 0;

@@ -31,7 +31,7 @@ class WriterOperations {
   template <class Operation>
   void operate(const char* name, Operation&& operation);
   void append(shm::Lane lane);
-  [[nodiscard]] bool decides_nothing(const void* word);
+  [[nodiscard]] bool may_load_again(const void* word);
 
   Choices& choices_;
   RandomTampering& tampering_;

@@ -50,10 +50,9 @@ std::vector<Structure> of_the_route() {
           "RouteHeader",
           {FIELD(RouteHeader, segment), FIELD(RouteHeader, identity), FIELD(RouteHeader, doorbell),
            FIELD(RouteHeader, state), FIELD(RouteHeader, activations),
-           FIELD(RouteHeader, reclaim_epoch), FIELD(RouteHeader, committed_bytes),
-           FIELD(RouteHeader, poison_reason), FIELD(RouteHeader, snapshot),
-           FIELD(RouteHeader, counters), FIELD(RouteHeader, loss), FIELD(RouteHeader, lane_pages),
-           FIELD(RouteHeader, activation_log)}),
+           FIELD(RouteHeader, committed_bytes), FIELD(RouteHeader, poison_reason),
+           FIELD(RouteHeader, snapshot), FIELD(RouteHeader, counters), FIELD(RouteHeader, loss),
+           FIELD(RouteHeader, lane_pages), FIELD(RouteHeader, activation_log)}),
       structure<RouteIdentity>(
           "RouteIdentity", {FIELD(RouteIdentity, capsule), FIELD(RouteIdentity, subscription),
                             FIELD(RouteIdentity, route_id), FIELD(RouteIdentity, eviction),
@@ -139,6 +138,7 @@ std::vector<Structure> of_the_cursors() {
                                                FIELD(CursorHeader, draining),
                                                FIELD(CursorHeader, mappings),
                                                FIELD(CursorHeader, reports),
+                                               FIELD(CursorHeader, batches),
                                                FIELD(CursorHeader, tickets),
                                                FIELD(CursorHeader, holds),
                                                FIELD(CursorHeader, ticket_owners),
@@ -152,7 +152,7 @@ std::vector<Structure> of_the_cursors() {
           {FIELD(RotationState, quantum), FIELD(RotationState, round), FIELD(RotationState, active),
            FIELD(RotationState, front), FIELD(RotationState, back),
            FIELD(RotationState, visit_open), FIELD(RotationState, reserved)}),
-      structure<TicketSlot>("TicketSlot", {FIELD(TicketSlot, epoch)}),
+      structure<TicketSlot>("TicketSlot", {FIELD(TicketSlot, batch)}),
       structure<LaneCursor>("LaneCursor",
                             {FIELD(LaneCursor, head), FIELD(LaneCursor, positions),
                              FIELD(LaneCursor, expected_bytes), FIELD(LaneCursor, expected_count),
@@ -160,6 +160,7 @@ std::vector<Structure> of_the_cursors() {
       structure<RotationEntry>(
           "RotationEntry", {FIELD(RotationEntry, deficit), FIELD(RotationEntry, next),
                             FIELD(RotationEntry, previous), FIELD(RotationEntry, next_round),
+                            FIELD(RotationEntry, newest_batch),
                             FIELD(RotationEntry, uncovered_visits), FIELD(RotationEntry, joined)}),
   };
 }

@@ -1,14 +1,15 @@
 // Decides when a chunk that was consumed may be used again: epoch-based reclamation (Fraser 2004)
-// with the guest as the reader, plus hold slots for messages that are kept longer than their batch.
+// with the guest as the reader and its batches as the epochs, plus hold slots for messages that are
+// kept longer than their batch.
 //
-// A worker that takes a batch first writes the reclaim epoch into a ticket, then looks at heads. A
-// chunk is stamped with the epoch in which the broker last saw a claim in it, and each such look
-// begins a new epoch: a batch with a younger ticket has nothing of that chunk. After its lane's
-// head has passed it, it is retired, and freed when every ticket in use is younger than the stamp
-// and no hold slot names it. A chunk of which every record was evicted never comes here: no batch
-// refers to it, and a reader that is just looking at it will fail to claim. So a batch that is held
-// for long keeps what it holds and no evicted memory. Tickets and holds are the guest's word: lying
-// costs nothing but the liar's own segment.
+// A worker that takes a batch first writes the batch's number into a ticket, and into each lane
+// before it claims from it. Whoever sees the claim sees both. A chunk is stamped with the newest
+// batch that claimed from its lane so far; after the lane's head has passed it, it is retired, and
+// freed when every ticket in use has a higher number and no hold slot names it. A chunk of which
+// every record was evicted never comes here: no batch refers to it, and a reader that is just
+// looking at it will fail to claim. So a batch that is held for long keeps what it and older ones
+// claimed, however late the broker looks, and no evicted memory. Tickets, numbers and holds are the
+// guest's word: lying costs nothing but the liar's own segment.
 #pragma once
 
 #include <algorithm>
@@ -20,17 +21,20 @@
 
 #include <fairlead/shm/chunk_arena.hpp>
 #include <fairlead/shm/layout/cursor_layout.hpp>
-#include <fairlead/shm/layout/route_layout.hpp>
 
 namespace fairlead::shm {
 
 class ChunkReclaimer {
  public:
-  ChunkReclaimer(RouteHeader& route, const CursorHeader& cursors, ChunkArena& arena) noexcept
-      : route_(route), cursors_(cursors), arena_(arena) {}
+  ChunkReclaimer(const CursorHeader& cursors, ChunkArena& arena) noexcept
+      : cursors_(cursors), arena_(arena) {}
 
-  // The guest was just seen to have claimed records: the stamp of their chunks, never 0.
-  std::uint64_t stamp_claim() noexcept;
+  // The newest batch that claimed from a lane, by the low bits of its number that stand there; at
+  // worst a later one, never an earlier. Of an honest guest, never 0. Call it after the head that
+  // shows the claim was loaded.
+  [[nodiscard]] std::uint64_t stamp_of_claim(std::uint16_t newest_batch) const noexcept;
+  // The newest batch that may know of something which no later one can find any more.
+  [[nodiscard]] std::uint64_t stamp_of_now() const noexcept;
   // Every record in the chunk is behind its lane's head, and no reader starts from inside it.
   // `stamp` is that of the last claim in it.
   // May throw std::bad_alloc; the chunk is then lost to the segment, nothing else.
@@ -62,7 +66,6 @@ class ChunkReclaimer {
   void free(const Retired& chunk) noexcept;
   std::uint64_t free_or_keep(const Retired& chunk) noexcept;
 
-  RouteHeader& route_;
   const CursorHeader& cursors_;
   ChunkArena& arena_;
   std::priority_queue<Retired, std::vector<Retired>, Younger> waiting_;  // for tickets
@@ -70,7 +73,6 @@ class ChunkReclaimer {
   std::array<std::uint64_t, kHoldSlots> holds_{};  // chunks that are held, sorted, in this pass
   std::ptrdiff_t hold_count_ = 0;
   std::uint32_t hold_slots_ = kHoldSlots;
-  std::uint64_t epoch_ = 1;
   std::uint64_t retired_bytes_ = 0;
 };
 

@@ -29,7 +29,7 @@ class DeficitRoundRobin {
     RotationEntry& entry = entries_[lane];
     entry.deficit = 0;
     entry.joined = as;
-    entry.next_round = state_.round + 1;
+    entry.next_round = next_round();
     append(lane);
     ++state_.active;
   }
@@ -59,8 +59,9 @@ class DeficitRoundRobin {
     RotationEntry& entry = entries_[front - 1];
     if (entry.joined == 0) return broken();
     if (state_.visit_open == kNoVisit) {
-      if (static_cast<std::int32_t>(entry.next_round - state_.round) > 0) {
-        state_.round = entry.next_round;
+      // Nobody is more than one round ahead: 16 bits tell.
+      if (static_cast<std::int16_t>(entry.next_round - state_.round) > 0) {
+        ++state_.round;
         state_.quantum = std::max(kMinimumQuantumBytes,
                                   drain_budget / std::max<std::uint32_t>(state_.active, 1));
       }
@@ -87,7 +88,7 @@ class DeficitRoundRobin {
     RotationEntry& entry = entries_[lane];
     const bool uncovered = state_.visit_open == kGranted;
     if (uncovered) ++entry.uncovered_visits;
-    entry.next_round = state_.round + 1;
+    entry.next_round = next_round();
     state_.visit_open = kNoVisit;
     if (state_.front != state_.back) {
       unlink(lane);
@@ -98,11 +99,15 @@ class DeficitRoundRobin {
 
   [[nodiscard]] std::uint32_t active() const noexcept { return state_.active; }
 
-  // Empties the rotation. Entries still say that they joined: clear them or join them anew.
+  // Empties the rotation. Entries still say that they joined: forget() them or join them anew.
   void reset() noexcept {
     const std::uint32_t round = state_.round;
     state_ = RotationState{};
     state_.round = round;
+  }
+  void forget(std::uint32_t lane) noexcept {
+    entries_[lane].deficit = 0;
+    entries_[lane].joined = 0;
   }
   // True when visit() met a link or an entry that makes no sense and emptied the rotation.
   [[nodiscard]] bool was_broken() const noexcept { return was_broken_; }
@@ -116,6 +121,10 @@ class DeficitRoundRobin {
     was_broken_ = true;
     reset();
     return std::nullopt;
+  }
+
+  [[nodiscard]] std::uint16_t next_round() const noexcept {
+    return static_cast<std::uint16_t>(state_.round + 1);
   }
 
   void append(std::uint32_t lane) noexcept {

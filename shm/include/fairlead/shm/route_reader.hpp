@@ -120,7 +120,11 @@ class RouteReader {
   void rebuild(Rotation& rotation, bool from_nothing) noexcept;
   void report(std::uint32_t lane) noexcept;
   [[nodiscard]] EndedLoss read_ended_loss() noexcept;
-  [[nodiscard]] std::optional<Ticket> take_ticket() noexcept;
+  struct Batch {
+    Ticket slot;
+    std::uint64_t number;
+  };
+  [[nodiscard]] std::optional<Batch> take_ticket() noexcept;
   Outcome drain_locked(Claim& claim) noexcept;
 
   const RouteHeader* route_;

@@ -212,7 +212,7 @@ class RouteWriter {
   void advance(LaneState& state, Lane lane, std::uint64_t head);
   void retire_passed(LaneState& state);
   void retire(const Chunk& chunk);
-  void mark_claimed(LaneState& state, std::uint64_t head) noexcept;
+  void mark_claimed(LaneState& state, Lane lane, std::uint64_t head) noexcept;
   void count_queued(LaneState& state, Lane lane) noexcept;
   void publish_arena_counters() noexcept;
 

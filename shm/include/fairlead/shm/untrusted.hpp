@@ -49,12 +49,12 @@ template <class T>
   return value;
 }
 
-/// One relaxed fetch of a plain word (an integer or enumeration in a mapped struct).
+/// One fetch of a plain word (an integer or enumeration in a mapped struct), relaxed by default.
 template <class T>
 requires(std::integral<T> || std::is_enum_v<T>) [[nodiscard]] inline T
-    load_untrusted(const T& word) noexcept {
+    load_untrusted(const T& word, std::memory_order order = std::memory_order_relaxed) noexcept {
   T value;
-  __atomic_load(&word, &value, __ATOMIC_RELAXED);
+  __atomic_load(&word, &value, static_cast<int>(order));
   untrusted_detail::apply_untrusted_hook(&word, &value, sizeof value);
   return value;
 }

@@ -32,7 +32,9 @@ struct RotationEntry {
   std::uint64_t deficit;  // bytes
   std::uint16_t next;     // lane + 1; 0 = none
   std::uint16_t previous;
-  std::uint32_t next_round;        // first round in which the lane is visited again
+  std::uint16_t next_round;    // low half of the first round in which the lane is visited again
+  std::uint16_t newest_batch;  // that claimed from the lane, low bits; not the rotation's word  //
+                               // sync: newest-batch
   std::uint32_t uncovered_visits;  // quantum given, head still too large (R30)
   std::uint32_t joined;            // generation it joined as; 0 = not in the rotation
 };
@@ -51,7 +53,7 @@ static_assert(sizeof(LaneCursor) == 64 && offsetof(LaneCursor, head) == 0);
 
 // One batch that is out. Writer: guest.
 struct TicketSlot {
-  std::atomic<std::uint64_t> epoch;  // reclaim epoch it was taken in; 0 = free  // sync: ticket
+  std::atomic<std::uint64_t> batch;  // its number, from 1; 0 = free  // sync: ticket
 };
 
 struct CursorHeader {
@@ -74,6 +76,7 @@ struct CursorHeader {
   std::atomic<std::uint32_t> mappings;  // of this route among the workers  // sync: mappings
   alignas(
       64) std::atomic<std::uint64_t> reports;  // entries ever written below  // sync: drain-report
+  std::atomic<std::uint64_t> batches;          // that were ever taken  // sync: newest-batch
   alignas(64) TicketSlot tickets[kTicketSlots];
   alignas(64) std::atomic<std::uint64_t> holds[kHoldSlots];  // chunk offset; 0 = free
   std::atomic<ProcessIdentity> ticket_owners[kTicketSlots];  // 0 = free; see worker_slots.hpp

@@ -144,7 +144,6 @@ struct RouteHeader {
   std::atomic<RouteState> state;
   std::atomic<std::uint64_t>
       activations;  // entries ever written to the log  // sync: activation-log
-  std::atomic<std::uint64_t> reclaim_epoch;    // from 1  // sync: reclaim-epoch
   std::atomic<std::uint64_t> committed_bytes;  // bytes of the segment that may be touched
   std::atomic<Refusal> poison_reason;
   std::atomic<std::uint32_t> snapshot;  // odd while the words below change  // sync: route-snapshot
