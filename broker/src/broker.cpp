@@ -190,6 +190,7 @@ shm::UniqueFd Broker::connect(std::string_view principal) {
   std::string name = checked_principal(principal);
   auto [ours, guests] = shm::control_pair();
   shm::request_credentials(ours.get());
+  shm::refuse_descriptors(ours.get());
   const std::lock_guard lock(content_->state->mutex);
   if (!content_->state->policy->rule_of(name))
     throw Error(ErrorCode::denied, refusals::unknown_principal(name));

@@ -177,4 +177,15 @@ void request_credentials(int socket) {
   }
 }
 
+void refuse_descriptors(int socket) noexcept {
+#ifdef SO_PASSRIGHTS
+  constexpr int kPassRights = SO_PASSRIGHTS;
+#else
+  constexpr int kPassRights = 83;  // newer than the system's headers, not than its kernel
+#endif
+  const int off = 0;
+  // An older kernel passes them: then receive_packet() closes them as well as it can.
+  (void)::setsockopt(socket, SOL_SOCKET, kPassRights, &off, sizeof off);
+}
+
 }  // namespace fairlead::shm

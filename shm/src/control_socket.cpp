@@ -82,6 +82,12 @@ void take_control(msghdr& message, ReceivedPacket& packet) {
   }
 }
 
+// Closing a stream for the last time waits as long as its sender wished, non-blocking or not.
+void do_not_linger(int descriptor) noexcept {
+  const linger none{0, 0};
+  (void)::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 }  // namespace
 
 bool wait_for_events(int descriptor, short events, Deadline deadline) noexcept {
@@ -156,6 +162,7 @@ ReceivedPacket receive_packet(int socket, std::span<std::byte> buffer,
     packet.bytes = static_cast<std::size_t>(got);
     return packet;
   }
+  for (const UniqueFd& unwanted : packet.descriptors) do_not_linger(unwanted.get());
   packet.descriptors.clear();
   return packet;
 }

@@ -137,6 +137,23 @@ TEST_F(Serving, R21_a_publisher_that_blocks_holds_back_itself_alone) {
   for (const PublishReport& report : reports_) EXPECT_TRUE(report.complete());
 }
 
+TEST_F(Serving, R21_one_that_waits_for_more_routes_than_a_turn_reaches_lets_the_service_sleep) {
+  add_routes("full.*", 5, shm::EvictionPolicy::reject, 16'384);
+  const GuestId patient = add_publisher("patient");
+  const std::string large(16'000, 'x');  // two of them are more than a turn's quantum
+  publish(patient, "full.x", large, UINT64_MAX);
+  publish(patient, "full.x", large, UINT64_MAX);
+  serve_all();
+  EXPECT_EQ(accepted(patient), 1U);
+  ASSERT_TRUE(service_.next_look().has_value());
+  EXPECT_GT(*service_.next_look(), now_);
+  for (const auto& route : routes_) EXPECT_EQ(route->drain().size(), 1U);
+  now_ += 10'000'000;
+  serve_all();
+  EXPECT_EQ(accepted(patient), 2U);
+  for (const auto& route : routes_) EXPECT_EQ(route->drain().size(), 1U);
+}
+
 TEST_F(Serving, R21_a_publisher_that_blocks_is_refused_when_its_time_is_up) {
   add_routes("full.*", 1, shm::EvictionPolicy::reject, 4'096);
   const GuestId patient = add_publisher("patient");

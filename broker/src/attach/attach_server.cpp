@@ -28,6 +28,7 @@ AttachServer::AttachServer(BrokerState& state) : state_(state), lingering_(loop_
   listener_ = shm::ControlListener::listen(state_.options.socket_path, state_.options.socket_mode);
   // Inherited by what is accepted, so that the very first packet tells its sender.
   shm::request_credentials(listener_.descriptor());
+  shm::refuse_descriptors(listener_.descriptor());
   loop_.add(listener_.descriptor(), kListener);
 }
 

@@ -43,6 +43,9 @@ NewRoute create_route(const SegmentStamp& stamp, const shm::RouteIdentity& ident
       throw_system("cannot make a wake-up socket");
     wake.reset(ends[0]);
     made.guest_wake.reset(ends[1]);
+    // The guest can send nothing: descriptors that lie unread in here would be closed with our end,
+    // and a close can wait for ever (SO_LINGER).
+    if (::shutdown(wake.get(), SHUT_RD) != 0) throw_system("cannot limit a wake-up socket");
   }
   // Cursors are always sealed: whoever may write a named segment may cut it, too.
   const std::string cursors_name =

@@ -329,6 +329,7 @@ const FanOut* OutboxService::finish_paused(std::string_view principal) {
   Publisher& publisher = *found->second;
   std::size_t visited = 0;
   const FanOut& fan_out = publisher.fan_out.fan_out();
+  publisher.fan_out.start_over();
   const PatientFanOut::Progress progress =
       proceed(publisher, fan_out.routes.size() * 2 + 1, visited);
   if (progress == PatientFanOut::Progress::blocked) return &fan_out;

@@ -9,10 +9,16 @@ PatientFanOut::Progress PatientFanOut::proceed(Delivery& delivery,
                                                std::span<const std::byte> payload,
                                                std::size_t most_routes, bool patient,
                                                std::size_t& visited) {
-  full_ = 0;
+  // A pass goes on where the last call paused: one that asks all over again may never find out that
+  // every route is full, and its publisher would keep the service thread busy instead of waiting.
+  if (!patient || fan_out_.stamp.sequence != sequence_) full_ = 0;
+  sequence_ = fan_out_.stamp.sequence;
   for (std::size_t left = most_routes; !fan_out_.finished();) {
     const std::size_t remaining = fan_out_.routes.size() - fan_out_.next;
-    if (full_ == remaining) return Progress::blocked;
+    if (full_ == remaining) {
+      full_ = 0;
+      return Progress::blocked;
+    }
     if (left == 0) return Progress::paused;
     bool blocked = false;
     const std::size_t done =
@@ -26,6 +32,7 @@ PatientFanOut::Progress PatientFanOut::proceed(Delivery& delivery,
     ++full_;
     std::swap(fan_out_.routes[fan_out_.next], fan_out_.routes[fan_out_.routes.size() - full_]);
   }
+  full_ = 0;
   return Progress::finished;
 }
 

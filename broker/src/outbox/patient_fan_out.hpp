@@ -23,6 +23,9 @@ class PatientFanOut {
   [[nodiscard]] FanOut& fan_out() noexcept { return fan_out_; }
   [[nodiscard]] const FanOut& fan_out() const noexcept { return fan_out_; }
 
+  /// The next proceed() asks the full routes again.
+  void start_over() noexcept { full_ = 0; }
+
   /// Visits at most `most_routes` routes and adds their number to `visited`. With `patient` full
   /// routes of policy reject are left for later; without, they refuse and count as done.
   Progress proceed(Delivery& delivery, std::span<const std::byte> payload, std::size_t most_routes,
@@ -30,7 +33,8 @@ class PatientFanOut {
 
  private:
   FanOut fan_out_;
-  std::size_t full_ = 0;  // routes at the list's end that were full in this pass
+  std::size_t full_ = 0;        // routes at the list's end that were full in this pass
+  std::uint64_t sequence_ = 0;  // of the message that this pass is of
 };
 
 /// Takes the routes that `earlier` still waits for out of `later` and counts them as full: within a

@@ -75,6 +75,11 @@ class ControlListener {
 /// From now on each packet tells who sent it (SO_PASSCRED). Throws Error.
 void request_credentials(int socket);
 
+/// From now on a packet with descriptors is refused to its sender (SO_PASSRIGHTS, Linux 6.16). For
+/// a stranger's socket: whoever closes the last descriptor of a file may wait for ever. Before that
+/// kernel nothing happens. What a listener accepts inherits both.
+void refuse_descriptors(int socket) noexcept;
+
 enum class SendOutcome : std::uint8_t {
   sent,
   full,                  // the peer does not read: nothing was sent
