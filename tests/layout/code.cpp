@@ -130,7 +130,6 @@ std::vector<Structure> of_the_cursors() {
                                                FIELD(CursorHeader, activations_seen),
                                                FIELD(CursorHeader, reported_loss_messages),
                                                FIELD(CursorHeader, reported_loss_bytes),
-                                               FIELD(CursorHeader, capacity_check),
                                                FIELD(CursorHeader, wait_count),
                                                FIELD(CursorHeader, arm_count),
                                                FIELD(CursorHeader, messages_held),

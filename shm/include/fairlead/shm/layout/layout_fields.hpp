@@ -152,7 +152,6 @@ inline constexpr LayoutField kLayoutFields[] = {
     FAIRLEAD_FIELD(CursorHeader, activations_seen),
     FAIRLEAD_FIELD(CursorHeader, reported_loss_messages),
     FAIRLEAD_FIELD(CursorHeader, reported_loss_bytes),
-    FAIRLEAD_FIELD(CursorHeader, capacity_check),
     FAIRLEAD_FIELD(CursorHeader, wait_count),
     FAIRLEAD_FIELD(CursorHeader, arm_count),
     FAIRLEAD_FIELD(CursorHeader, messages_held),
