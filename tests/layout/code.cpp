@@ -124,25 +124,17 @@ std::vector<Structure> of_the_lanes() {
 
 std::vector<Structure> of_the_cursors() {
   return {
-      structure<CursorHeader>("CursorHeader", {FIELD(CursorHeader, segment),
-                                               FIELD(CursorHeader, mutex),
-                                               FIELD(CursorHeader, rotation),
-                                               FIELD(CursorHeader, activations_seen),
-                                               FIELD(CursorHeader, reported_loss_messages),
-                                               FIELD(CursorHeader, reported_loss_bytes),
-                                               FIELD(CursorHeader, wait_count),
-                                               FIELD(CursorHeader, arm_count),
-                                               FIELD(CursorHeader, messages_held),
-                                               FIELD(CursorHeader, duplicates_dropped),
-                                               FIELD(CursorHeader, uncovered_visits),
-                                               FIELD(CursorHeader, draining),
-                                               FIELD(CursorHeader, mappings),
-                                               FIELD(CursorHeader, reports),
-                                               FIELD(CursorHeader, tickets),
-                                               FIELD(CursorHeader, holds),
-                                               FIELD(CursorHeader, ticket_owners),
-                                               FIELD(CursorHeader, hold_owners),
-                                               FIELD(CursorHeader, report_log)}),
+      structure<CursorHeader>(
+          "CursorHeader",
+          {FIELD(CursorHeader, segment), FIELD(CursorHeader, mutex), FIELD(CursorHeader, rotation),
+           FIELD(CursorHeader, activations_seen), FIELD(CursorHeader, reported_loss_messages),
+           FIELD(CursorHeader, reported_loss_bytes), FIELD(CursorHeader, wait_count),
+           FIELD(CursorHeader, arm_count), FIELD(CursorHeader, messages_held),
+           FIELD(CursorHeader, duplicates_dropped), FIELD(CursorHeader, uncovered_visits),
+           FIELD(CursorHeader, draining), FIELD(CursorHeader, mappings),
+           FIELD(CursorHeader, reports), FIELD(CursorHeader, tickets), FIELD(CursorHeader, holds),
+           FIELD(CursorHeader, ticket_owners), FIELD(CursorHeader, hold_owners),
+           FIELD(CursorHeader, report_log)}),
       structure<DrainMutexMembers>(
           "DrainMutex", {FIELD(DrainMutexMembers, mutex_), FIELD(DrainMutexMembers, owner_deaths_),
                          FIELD(DrainMutexMembers, repaired_deaths_)}),
@@ -186,11 +178,20 @@ std::vector<Structure> of_publishing() {
 
 std::vector<Structure> of_the_table() {
   return {
-      structure<TableHeader>(
-          "TableHeader", {FIELD(TableHeader, segment), FIELD(TableHeader, snapshot),
-                          FIELD(TableHeader, entry_bytes), FIELD(TableHeader, entries),
-                          FIELD(TableHeader, next_sequence), FIELD(TableHeader, next_subscription),
-                          FIELD(TableHeader, clean_stop), FIELD(TableHeader, socket_path)}),
+      structure<ContinuityCopy>(
+          "ContinuityCopy",
+          {FIELD(ContinuityCopy, generation), FIELD(ContinuityCopy, epoch),
+           FIELD(ContinuityCopy, next_sequence), FIELD(ContinuityCopy, next_subscription),
+           FIELD(ContinuityCopy, reserved), FIELD(ContinuityCopy, checksum)}),
+      structure<ContinuityBlock>(
+          "ContinuityBlock", {FIELD(ContinuityBlock, magic), FIELD(ContinuityBlock, version),
+                              FIELD(ContinuityBlock, block_bytes), FIELD(ContinuityBlock, copies)}),
+      structure<TableHeader>("TableHeader",
+                             {FIELD(TableHeader, segment), FIELD(TableHeader, continuity),
+                              FIELD(TableHeader, snapshot), FIELD(TableHeader, entry_bytes),
+                              FIELD(TableHeader, entries), FIELD(TableHeader, next_sequence),
+                              FIELD(TableHeader, next_subscription), FIELD(TableHeader, clean_stop),
+                              FIELD(TableHeader, socket_path)}),
       structure<TableEntry>(
           "TableEntry",
           {FIELD(TableEntry, snapshot), FIELD(TableEntry, state), FIELD(TableEntry, sealed),
@@ -236,6 +237,8 @@ const std::vector<Constant>& constants_in_code() {
       CONSTANT(kTicketSlots),          CONSTANT(kHoldSlots),
       CONSTANT(kDrainReportEntries),   CONSTANT(kOutboxRingOffset),
       CONSTANT(kReceiptEntries),       CONSTANT(kTableEntriesOffset),
+      CONSTANT(kContinuityOffset),     CONSTANT(kContinuityMagic),
+      CONSTANT(kContinuityVersion),
   };
 #undef CONSTANT
   return all;
