@@ -58,7 +58,13 @@ class Broker::Content {
     if (legacy.found || state->table.swept() > 0)
       message += "; it replaces one that died and removed " + std::to_string(state->table.swept()) +
                  " segments that it left";
+    if (legacy.found && !legacy.same_layout)
+      message += "; its table was of another release or half made: numbers go on";
     state->log.add(LogLevel::info, std::move(message));
+    if (legacy.replaced)
+      state->log.add(LogLevel::warning,
+                     "the route table that an earlier broker left cannot be read and was removed: "
+                     "sequence and subscription numbers restart at 1");
     state->log.flush();
   }
 

@@ -56,7 +56,7 @@ bool RouteWriter::ensure_page(Lane lane) {
   if (!offset) return false;
   std::memset(at(*offset), 0, sizeof(LanePage));
   pages_[number] = {reinterpret_cast<LanePage*>(at(*offset)), *offset, 0};
-  const SnapshotGuard guard(route_.snapshot);
+  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
   // Slots that were used before the page was freed go on where they stopped.
   const auto first = static_cast<Lane>(number * kLanesPerPage);
   for (Lane each = first; each < first + kLanesPerPage && each < lanes_.size(); ++each) {
@@ -76,7 +76,7 @@ void RouteWriter::free_idle_pages() {
     Page& page = pages_[number];
     if (page.words == nullptr || page.open_lanes != 0) continue;
     {
-      const SnapshotGuard guard(route_.snapshot);
+      const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
       // For a reader that stands here: none of its lanes lives.
       for (LaneHead& head : page.words->heads) head.generation.store(0, std::memory_order_release);
       route_.lane_pages[number].store(0, std::memory_order_release);
@@ -114,7 +114,7 @@ std::optional<Lane> RouteWriter::open_lane(std::string_view principal) {
   ++open_lanes_;
   totals_.lanes_high = std::max<std::uint64_t>(totals_.lanes_high, open_lanes_);
 
-  const SnapshotGuard guard(route_.snapshot);
+  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
   LaneHead& head = lane_head(lane);
   show(head.base_count, state.tail);
   show(head.base_bytes, state.bytes);
@@ -149,7 +149,7 @@ RouteWriter::Loss RouteWriter::close_lane(Lane lane) {
   --open_lanes_;
   free_lanes_.push_back(lane);
 
-  const SnapshotGuard guard(route_.snapshot);
+  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
   totals_.uncovered += lane_statistics(lane).uncovered_visits.load(std::memory_order_relaxed);
   show(route_.counters.uncovered_visits, totals_.uncovered);
   show(lane_head(lane).in_use, 0);
@@ -301,7 +301,7 @@ void RouteWriter::publish_record(LaneState& state, Lane lane, std::uint64_t offs
   totals_.published_bytes += cost;
   totals_.queued_bytes += cost;
   {
-    const SnapshotGuard guard(route_.snapshot);
+    const SnapshotGuard guard(route_.snapshot);                         // sync: route-snapshot
     lane_head(lane).tail.store(state.tail, std::memory_order_release);  // sync: lane-tail
     show(route_.counters.published, totals_.published);
     show(route_.counters.published_bytes, totals_.published_bytes);

@@ -36,7 +36,7 @@ RouteWriter::Observation RouteWriter::accept_head(Lane lane, std::uint64_t head)
   state.lost_from = state.lost_to;  // whatever was lost before, the record just taken has told
   state.lost_bytes = 0;
   mark_claimed(state, lane, head);
-  const SnapshotGuard guard(route_.snapshot);
+  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
   show(route_.counters.delivered, totals_.delivered);
   show(route_.counters.delivered_bytes, totals_.delivered_bytes);
   show(lane_statistics(lane).uncovered_visits,
@@ -100,7 +100,7 @@ RouteWriter::Evict RouteWriter::evict_head(Lane lane) {
       state.lost_sequence = record->sequence;
       ++totals_.evicted;
       totals_.evicted_bytes += cost;
-      const SnapshotGuard guard(route_.snapshot);
+      const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
       LaneStatistics& statistics = lane_statistics(lane);
       show(statistics.evicted, statistics.evicted.load(std::memory_order_relaxed) + 1);
       show(route_.counters.evicted, totals_.evicted);
@@ -186,7 +186,7 @@ void RouteWriter::trim(std::uint32_t spare_superblocks) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (load_untrusted(cursors_.draining) == 0) arena_.trim(spare_superblocks);
   show(route_.committed_bytes, arena_.committed_bytes());
-  const SnapshotGuard guard(route_.snapshot);
+  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
   publish_arena_counters();
 }
 
@@ -202,7 +202,7 @@ void RouteWriter::publish_arena_counters() noexcept {
 void RouteWriter::count_refusal(Refusal reason, std::optional<Lane> lane) noexcept {
   ++totals_.refused;
   const auto index = static_cast<std::size_t>(reason);
-  const SnapshotGuard guard(route_.snapshot);
+  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
   if (index < std::size(totals_.by_reason))
     show(route_.counters.refused_by_reason[index], ++totals_.by_reason[index]);
   show(route_.counters.refused, totals_.refused);
@@ -215,7 +215,7 @@ void RouteWriter::add_aggregate_loss(const Loss& loss, LossReason reason) noexce
   if (loss.messages == 0) return;
   totals_.lost_messages += loss.messages;
   totals_.lost_bytes += loss.bytes;
-  const SnapshotGuard guard(route_.snapshot);
+  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
   show(route_.loss.messages, totals_.lost_messages);
   show(route_.loss.bytes, totals_.lost_bytes);
   show(route_.loss.last_sequence, loss.last_sequence);

@@ -129,7 +129,6 @@ std::vector<Structure> of_the_cursors() {
                                                FIELD(CursorHeader, activations_seen),
                                                FIELD(CursorHeader, reported_loss_messages),
                                                FIELD(CursorHeader, reported_loss_bytes),
-                                               FIELD(CursorHeader, capacity_check),
                                                FIELD(CursorHeader, wait_count),
                                                FIELD(CursorHeader, arm_count),
                                                FIELD(CursorHeader, messages_held),
@@ -188,11 +187,20 @@ std::vector<Structure> of_publishing() {
 
 std::vector<Structure> of_the_table() {
   return {
-      structure<TableHeader>(
-          "TableHeader", {FIELD(TableHeader, segment), FIELD(TableHeader, snapshot),
-                          FIELD(TableHeader, entry_bytes), FIELD(TableHeader, entries),
-                          FIELD(TableHeader, next_sequence), FIELD(TableHeader, next_subscription),
-                          FIELD(TableHeader, clean_stop), FIELD(TableHeader, socket_path)}),
+      structure<ContinuityCopy>(
+          "ContinuityCopy",
+          {FIELD(ContinuityCopy, generation), FIELD(ContinuityCopy, epoch),
+           FIELD(ContinuityCopy, next_sequence), FIELD(ContinuityCopy, next_subscription),
+           FIELD(ContinuityCopy, reserved), FIELD(ContinuityCopy, checksum)}),
+      structure<ContinuityBlock>(
+          "ContinuityBlock", {FIELD(ContinuityBlock, magic), FIELD(ContinuityBlock, version),
+                              FIELD(ContinuityBlock, block_bytes), FIELD(ContinuityBlock, copies)}),
+      structure<TableHeader>("TableHeader",
+                             {FIELD(TableHeader, segment), FIELD(TableHeader, continuity),
+                              FIELD(TableHeader, snapshot), FIELD(TableHeader, entry_bytes),
+                              FIELD(TableHeader, entries), FIELD(TableHeader, next_sequence),
+                              FIELD(TableHeader, next_subscription), FIELD(TableHeader, clean_stop),
+                              FIELD(TableHeader, socket_path)}),
       structure<TableEntry>(
           "TableEntry",
           {FIELD(TableEntry, snapshot), FIELD(TableEntry, state), FIELD(TableEntry, sealed),
@@ -238,6 +246,8 @@ const std::vector<Constant>& constants_in_code() {
       CONSTANT(kTicketSlots),          CONSTANT(kHoldSlots),
       CONSTANT(kDrainReportEntries),   CONSTANT(kOutboxRingOffset),
       CONSTANT(kReceiptEntries),       CONSTANT(kTableEntriesOffset),
+      CONSTANT(kContinuityOffset),     CONSTANT(kContinuityMagic),
+      CONSTANT(kContinuityVersion),
   };
 #undef CONSTANT
   return all;

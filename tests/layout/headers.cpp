@@ -101,25 +101,4 @@ std::vector<Enumeration> enumerations_declared() {
   return all;
 }
 
-HashedParts parts_hashed_in(std::string_view source) {
-  static const std::regex list("kLayoutHash = hash_numbers\\(\\{([^}]*)\\}\\)");
-  static const std::regex part("sizeof\\((\\w+)\\)|offsetof\\((\\w+), (\\w+)\\)|\\b(k[A-Z]\\w+)");
-  const std::string code = split_comments(source).code;
-  HashedParts parts;
-  std::smatch found;
-  if (!std::regex_search(code, found, list)) return parts;
-  const std::string numbers = found[1];
-  for (std::sregex_iterator each(numbers.begin(), numbers.end(), part), end; each != end; ++each) {
-    const std::smatch& match = *each;
-    if (match[1].matched) parts[match[1]].insert("size");
-    if (match[2].matched) parts[match[2]].insert(match[3]);
-    if (match[4].matched) parts["numbers"].insert(match[4]);
-  }
-  return parts;
-}
-
-HashedParts parts_of_the_layout_hash() {
-  return parts_hashed_in(contents_of(std::string(kLayoutFolder) + "/layout_hash.hpp"));
-}
-
 }  // namespace fairlead::test

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -30,10 +29,5 @@ struct Enumeration {
 /// Of all headers of the layout, and the drain mutex.
 [[nodiscard]] std::vector<Declared> structures_declared();
 [[nodiscard]] std::vector<Enumeration> enumerations_declared();
-
-/// What the layout hash is made of: by structure "size" and names of members, and "numbers".
-using HashedParts = std::map<std::string, std::set<std::string>>;
-[[nodiscard]] HashedParts parts_hashed_in(std::string_view source);
-[[nodiscard]] HashedParts parts_of_the_layout_hash();
 
 }  // namespace fairlead::test

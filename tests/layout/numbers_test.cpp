@@ -1,4 +1,4 @@
-// docs/shm_layout.md against the code: constants, enumerations, packed words, what is hashed.
+// docs/shm_layout.md against the code: constants, enumerations, packed words.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -44,13 +44,6 @@ Sentences texts_of(const std::vector<test::PackedWord>& words) {
   return texts;
 }
 
-Sentences texts_of(const test::HashedParts& parts) {
-  Sentences texts;
-  for (const auto& [structure, names] : parts)
-    for (const std::string& name : names) texts.push_back(structure + ": " + name);
-  return texts;
-}
-
 TEST(LayoutNumbers, constants_have_the_values_of_the_code) {
   EXPECT_THAT(test::compare_texts(texts_of(test::the_page().constants),
                                   texts_of(test::constants_in_code())),
@@ -86,13 +79,6 @@ TEST(LayoutNumbers, packed_words_have_the_bits_that_the_code_gives_them) {
               IsEmpty());
 }
 
-TEST(LayoutNumbers, the_page_tells_what_is_in_the_layout_hash) {
-  ASSERT_THAT(test::parts_of_the_layout_hash(), Not(IsEmpty()));
-  EXPECT_THAT(test::compare_texts(texts_of(test::the_page().hashed),
-                                  texts_of(test::parts_of_the_layout_hash())),
-              IsEmpty());
-}
-
 // ---- that it notices
 // -----------------------------------------------------------------------------
 
@@ -105,24 +91,16 @@ TEST(LayoutNumbers, enumerations_are_read_with_values_that_count_on) {
               ElementsAre(Pair(0, "none"), Pair(1, "one"), Pair(5, "five"), Pair(6, "six")));
 }
 
-TEST(LayoutNumbers, the_hash_is_read_by_structure) {
-  EXPECT_THAT(texts_of(test::parts_hashed_in(
-                  "k = hash_numbers({1}); kLayoutHash = hash_numbers({\n    kOne,\n    sizeof(A),\n"
-                  "    offsetof(A, b),  // sizeof(C)\n});")),
-              ElementsAre("A: b", "A: size", "numbers: kOne"));
-}
-
 TEST(LayoutNumbers, tables_are_read_without_quotes_and_commas) {
   const test::Page page = test::parse_page(
       "### `W` (64 bits)\n\n| Bits | Name | Meaning |\n|---|---|---|\n| 0..31 | `low` | x |\n\n"
       "| Constant | Value | Fixes |\n|---|---|---|\n| `kOne` | 1 | x |\n\n"
       "| Enumeration | Type | Values |\n|---|---|---|\n| `E` | u8 | 0 `none`, 2 `two` |\n\n"
-      "| Of | In the hash |\n|---|---|\n| `A` | size, `b` |\n\n```text\n16,384 and "
+      "```text\n16,384 and "
       "12\n```\n1,000\n");
   EXPECT_THAT(texts_of(page.packed_words), ElementsAre("W of 64 bits: low 0..31"));
   EXPECT_THAT(texts_of(page.constants), ElementsAre("kOne = 1"));
   EXPECT_THAT(texts_of(page.enumerations), ElementsAre("E (u8): 0 none", "E (u8): 2 two"));
-  EXPECT_THAT(texts_of(page.hashed), ElementsAre("A: b", "A: size"));
   EXPECT_THAT(page.constants_named, ElementsAre("kOne"));
   EXPECT_THAT(page.numbers_in_pictures, ElementsAre(16'384));
 }

@@ -125,9 +125,6 @@ void read_other(const Table& table, Page& page) {
     if (first == "Constant") page.constants.push_back({row[0], number(row[1])});
     if (first == "Enumeration") read_enumeration(row, page);
     if (first == "Label") read_label(row, page);
-    if (first == "Of") {
-      for (const std::string& part : quoted_in(row[1])) page.hashed[row[0]].insert(part);
-    }
   }
 }
 

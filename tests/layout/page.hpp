@@ -43,7 +43,6 @@ struct Page {
   std::vector<Constant> constants;
   std::vector<Enumeration> enumerations;
   std::vector<PageLabel> labels;
-  HashedParts hashed;
   std::vector<std::string> constants_named;        // anywhere
   std::vector<std::uint64_t> numbers_in_pictures;  // of four digits or more, in fenced blocks
 };

@@ -11,6 +11,8 @@
 #include <fairlead/shm/snapshot_guard.hpp>
 #include <fairlead/shm/uuid.hpp>
 
+#include "table/continuity.hpp"
+
 namespace fairlead::broker {
 
 using shm::SnapshotGuard;
@@ -59,6 +61,9 @@ void RouteTable::format(std::string_view socket_path) {
   TableHeader& table = header();
   table.segment.version.store(0, std::memory_order_release);  // nobody reads it now
   std::atomic_thread_fence(std::memory_order_seq_cst);
+  reserve_sequences(first_sequence_);  // and the epoch: before anything is made in it
+  if (!legacy_.same_layout) clear_but_the_numbers();
+  show(table.next_sequence, reserved_sequence_);
   {
     const SnapshotGuard guard(table.snapshot);  // sync: table-header
     table.entry_bytes = sizeof(TableEntry);
@@ -68,10 +73,20 @@ void RouteTable::format(std::string_view socket_path) {
     table.socket_path.assign(socket_path);
   }
   segment_.shrink_to(shm::kTableEntriesOffset);
-  reserve_sequences(first_sequence_);
   shm::SegmentHeader stamp{};
   stamp_.fill(stamp, segment_.size());
   publish_header(table.segment, shm::SegmentKind::table, stamp);
+}
+
+void RouteTable::clear_but_the_numbers() {
+  if (segment_.grow_to(shm::kTableEntriesOffset) != shm::GrowOutcome::ok)
+    throw Error(ErrorCode::out_of_memory, "no memory for the route table; make room in /dev/shm");
+  constexpr std::size_t kBegin = shm::kContinuityOffset + sizeof(shm::ContinuityBlock);
+  std::memset(segment_.data() + kBegin, 0, shm::kTableEntriesOffset - kBegin);
+}
+
+void RouteTable::save_numbers() noexcept {
+  write_continuity(header().continuity, {epoch(), reserved_sequence_, next_subscription_});
 }
 
 std::optional<RouteTable::Slot> RouteTable::free_slot() noexcept {
@@ -122,6 +137,7 @@ void RouteTable::set_gate(Slot slot, std::uint64_t gate) noexcept { show(entry(s
 
 std::uint64_t RouteTable::take_subscription() noexcept {
   const std::uint64_t taken = next_subscription_++;
+  save_numbers();  // before anybody sees it
   show(header().next_subscription, next_subscription_);
   return taken;
 }
@@ -129,6 +145,7 @@ std::uint64_t RouteTable::take_subscription() noexcept {
 void RouteTable::reserve_sequences(std::uint64_t next) noexcept {
   if (next + kSequenceReservation / 2 <= reserved_sequence_) return;
   reserved_sequence_ = next + kSequenceReservation;
+  save_numbers();
   show(header().next_sequence, reserved_sequence_);
 }
 

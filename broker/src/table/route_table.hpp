@@ -64,6 +64,8 @@ class RouteTable {
   [[nodiscard]] shm::TableHeader& header() noexcept;
   [[nodiscard]] shm::TableEntry& entry(Slot slot) noexcept;
   void format(std::string_view socket_path);
+  void clear_but_the_numbers();
+  void save_numbers() noexcept;
   [[nodiscard]] std::optional<Slot> free_slot() noexcept;
 
   shm::Segment segment_;

@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include <fairlead/shm/layout/table_layout.hpp>
 #include <fairlead/shm/segment_name.hpp>
+
+#include "table/continuity.hpp"
 
 namespace fairlead::broker {
 
@@ -58,18 +61,29 @@ bool makes_sense(const Segment& segment) {
   const auto& table = *reinterpret_cast<const TableHeader*>(segment.data());
   return table.entry_bytes == sizeof(shm::TableEntry) &&
          table.entries.load() <=
-             (segment.file_bytes() - shm::kTableEntriesOffset) / sizeof(shm::TableEntry) &&
-         table.next_sequence.load() != 0 && table.next_subscription.load() != 0;
+             (segment.file_bytes() - shm::kTableEntriesOffset) / sizeof(shm::TableEntry);
 }
 
-TableLegacy read_legacy(const Segment& segment) {
-  const auto& table = *reinterpret_cast<const TableHeader*>(segment.data());
+/// Nothing unless the numbers are there, which stand in the same place in every layout.
+std::optional<TableLegacy> read_legacy(const Segment& segment) {
+  if (segment.file_bytes() < shm::kContinuityOffset + sizeof(shm::ContinuityBlock))
+    return std::nullopt;
+  const auto numbers = read_continuity(
+      *reinterpret_cast<const shm::ContinuityBlock*>(segment.data() + shm::kContinuityOffset));
+  if (!numbers) return std::nullopt;
   TableLegacy legacy;
   legacy.found = true;
+  legacy.epoch = numbers->epoch;
+  legacy.next_sequence = numbers->next_sequence;
+  legacy.next_subscription = numbers->next_subscription;
+  shm::OpenOptions strict;
+  strict.kind = shm::SegmentKind::table;
+  legacy.same_layout = check_segment_header(segment.descriptor(), segment.name(), strict).outcome ==
+                           OpenOutcome::ok &&
+                       makes_sense(segment);
+  if (!legacy.same_layout) return legacy;
+  const auto& table = *reinterpret_cast<const TableHeader*>(segment.data());
   legacy.clean = table.clean_stop.load() == 1;
-  legacy.epoch = table.segment.epoch;
-  legacy.next_sequence = table.next_sequence.load();
-  legacy.next_subscription = table.next_subscription.load();
   const auto* entries =
       reinterpret_cast<const shm::TableEntry*>(segment.data() + shm::kTableEntriesOffset);
   for (std::uint64_t index = 0; index < table.entries.load(); ++index) {
@@ -87,6 +101,7 @@ Segment create(const std::string& name, std::uint64_t maximum_bytes) {
 LockedTable lock_table(const std::string& broker, std::uint64_t maximum_bytes) {
   const std::string name = shm::table_segment_name(broker);
   // Each round either ends or saw another broker come or go in the middle of it.
+  bool replaced = false;
   for (int round = 0; round < 8; ++round) {
     shm::OpenOptions options;
     options.owner = ::geteuid();
@@ -99,15 +114,11 @@ LockedTable lock_table(const std::string& broker, std::uint64_t maximum_bytes) {
       const Lock lock = try_lock(table.segment);
       if (lock == Lock::replaced) continue;
       if (lock == Lock::taken) throw_running(table.segment, broker);
-      shm::OpenOptions strict;
-      strict.kind = shm::SegmentKind::table;
-      const bool usable = check_segment_header(table.segment.descriptor(), name, strict).outcome ==
-                              OpenOutcome::ok &&
-                          makes_sense(table.segment);
-      if (usable) {
-        table.legacy = read_legacy(table.segment);
+      if (const auto legacy = read_legacy(table.segment)) {
+        table.legacy = *legacy;
         return table;
       }
+      replaced = true;
       table.segment.unlink();
       continue;
     }
@@ -125,6 +136,7 @@ LockedTable lock_table(const std::string& broker, std::uint64_t maximum_bytes) {
       throw;
     }
     const Lock lock = try_lock(table.segment);
+    table.legacy.replaced = replaced;
     if (lock == Lock::got) return table;
     if (lock == Lock::taken) throw_running(table.segment, broker);
   }

@@ -32,6 +32,7 @@ Consistency read_all(const SegmentBytes& bytes, const Patience& patience, Header
   // Copying many pages takes longer than a busy broker holds still: a few attempts tell.
   Patience few = patience;
   few.attempts = std::min(patience.attempts, 16);
+  // sync: route-snapshot
   const Snapshot whole = read_snapshot(bytes, kCounter, few, [&] {
     if (!header.read(bytes, 0)) return false;
     return pages.read_all(bytes, *header);

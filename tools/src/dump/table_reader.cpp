@@ -63,6 +63,7 @@ void read_entry(const SegmentBytes& bytes, std::uint64_t index, Patience patienc
                 SegmentDump& segment, TableDump& table) {
   const std::uint64_t offset = entry_offset(index);
   Image<TableEntry> entry;
+  // sync: table-entry
   const Snapshot snapshot = read_snapshot(bytes, offset + offsetof(TableEntry, snapshot), patience,
                                           [&] { return entry.read(bytes, offset); });
   if (snapshot == Snapshot::unreadable) return;  // cut meanwhile; the next look will say so
@@ -90,6 +91,7 @@ void read_entry(const SegmentBytes& bytes, std::uint64_t index, Patience patienc
 std::optional<TableDump> read_table(const SegmentBytes& bytes, Patience patience,
                                     SegmentDump& segment) {
   Image<TableHeader> header;
+  // sync: table-header
   const Snapshot snapshot = read_snapshot(bytes, offsetof(TableHeader, snapshot), patience,
                                           [&] { return header.read(bytes, 0); });
   if (snapshot == Snapshot::unreadable) {

@@ -10,10 +10,14 @@
 
 #include <pthread.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
+
+#include <fairlead/shm/layout_field.hpp>
 
 namespace boost::posix_time {
 class ptime;
@@ -66,6 +70,9 @@ class DrainMutex {
     return owner_deaths_.load(std::memory_order_relaxed);
   }
 
+  /// For the layout hash, because nobody else sees the members.
+  [[nodiscard]] static constexpr std::array<LayoutField, 4> layout_fields() noexcept;
+
  private:
   LockOutcome conclude(int error) noexcept;
 
@@ -73,6 +80,15 @@ class DrainMutex {
   std::atomic<std::uint32_t> owner_deaths_{0};  // written by the owner only
   std::uint32_t repaired_deaths_ = 0;           // guarded by the mutex
 };
+
+constexpr std::array<LayoutField, 4> DrainMutex::layout_fields() noexcept {
+  constexpr const char* kName = "DrainMutex";
+  return {{{kName, "", alignof(DrainMutex), sizeof(DrainMutex)},
+           {kName, "mutex_", offsetof(DrainMutex, mutex_), sizeof(mutex_)},
+           {kName, "owner_deaths_", offsetof(DrainMutex, owner_deaths_), sizeof(owner_deaths_)},
+           {kName, "repaired_deaths_", offsetof(DrainMutex, repaired_deaths_),
+            sizeof(repaired_deaths_)}}};
+}
 static_assert(sizeof(DrainMutex) == 48 && alignof(DrainMutex) == 8);
 static_assert(std::is_standard_layout_v<DrainMutex> &&
               std::is_trivially_destructible_v<DrainMutex>);

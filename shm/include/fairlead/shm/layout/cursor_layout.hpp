@@ -63,7 +63,6 @@ struct CursorHeader {
   std::uint64_t activations_seen;        // entries of the log that were consumed
   std::uint64_t reported_loss_messages;  // of AggregateLoss, told to the caller so far
   std::uint64_t reported_loss_bytes;
-  std::uint32_t capacity_check;  // lane capacity the guest believes in
 
   alignas(
       64) std::atomic<std::uint32_t> wait_count;  // registrations, grows only  // sync: wait-count

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <fairlead/shm/layout/continuity_layout.hpp>
 #include <fairlead/shm/layout/route_layout.hpp>
 #include <fairlead/shm/layout/segment_header.hpp>
 
@@ -33,16 +34,18 @@ struct TableEntry {
 
 struct TableHeader {
   SegmentHeader segment;
+  ContinuityBlock continuity;           // for the next broker, of whatever layout
   std::atomic<std::uint32_t> snapshot;  // odd while the words below change  // sync: table-header
   std::uint32_t entry_bytes;
-  std::atomic<std::uint64_t> entries;        // entries ever used; the file holds at least these
-  std::atomic<std::uint64_t> next_sequence;  // as of the last clean stop or reservation
-  std::atomic<std::uint64_t> next_subscription;
-  std::atomic<std::uint64_t> clean_stop;  // 1: the broker ended by itself
+  std::atomic<std::uint64_t> entries;            // entries ever used; the file holds at least these
+  std::atomic<std::uint64_t> next_sequence;      // as in `continuity`, for the dump tool
+  std::atomic<std::uint64_t> next_subscription;  // likewise
+  std::atomic<std::uint64_t> clean_stop;         // 1: the broker ended by itself
   FixedText<kSocketPathFieldBytes> socket_path;
 };
 
 inline constexpr std::uint64_t kTableEntriesOffset = 4'096;
+static_assert(offsetof(TableHeader, continuity) == kContinuityOffset);
 static_assert(sizeof(TableHeader) <= kTableEntriesOffset);
 
 }  // namespace fairlead::shm
