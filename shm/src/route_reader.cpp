@@ -64,14 +64,16 @@ std::optional<RouteReader::Found> RouteReader::record_at(std::uint64_t offset, s
   return sound ? std::optional(found) : std::nullopt;
 }
 
-std::optional<std::uint64_t> RouteReader::locate(const LaneHead& head, const LaneCursor& cursor,
-                                                 std::uint64_t count) const noexcept {
+// A word that is 2^32 records old looks as if it were for this count: only the record itself tells.
+std::optional<RouteReader::Found> RouteReader::locate(const LaneHead& head,
+                                                      const LaneCursor& cursor, std::uint32_t lane,
+                                                      std::uint64_t count) noexcept {
   // The broker's word first: it is of the lane's present life.  // sync: lane-floor
   const std::uint64_t floor = head.floors[count % 2].load(std::memory_order_acquire);
-  if (LanePosition::is_for(floor, count)) return LanePosition::offset_of(floor);
-  for (const auto& position : cursor.positions) {
-    const std::uint64_t packed = position.load(std::memory_order_relaxed);
-    if (LanePosition::is_for(packed, count)) return LanePosition::offset_of(packed);
+  for (const std::uint64_t place : {floor, cursor.positions[0].load(std::memory_order_relaxed),
+                                    cursor.positions[1].load(std::memory_order_relaxed)}) {
+    if (!LanePosition::is_for(place, count)) continue;
+    if (const auto found = record_at(LanePosition::offset_of(place), lane, count)) return found;
   }
   return std::nullopt;
 }
@@ -82,13 +84,14 @@ std::optional<std::uint64_t> RouteReader::locate(const LaneHead& head, const Lan
 void RouteReader::adopt_generation(LaneCursor& cursor, const LaneHead& head,
                                    std::uint32_t generation) noexcept {
   if (cursor.generation == generation) return;
-  cursor.generation = generation;
   cursor.expected_count =
       static_cast<std::uint32_t>(head.base_count.load(std::memory_order_relaxed));
   cursor.expected_bytes = head.base_bytes.load(std::memory_order_relaxed);
   cursor.positions[0].store(0, std::memory_order_relaxed);
   cursor.positions[1].store(0, std::memory_order_relaxed);
   cursor.rotation.uncovered_visits = 0;
+  // Last: a worker that dies before it leaves a lane that the next one adopts anew.
+  std::atomic_ref(cursor.generation).store(generation, std::memory_order_release);
 }
 
 void RouteReader::join_one(Rotation& rotation, std::uint32_t lane) noexcept {
@@ -161,7 +164,8 @@ void RouteReader::rebuild(Rotation& rotation, bool from_nothing) noexcept {
     }
     std::sort(found.begin(), found.end());
   } catch (...) {
-    // Out of memory: what was found joins, the rest with the next activation.
+    // Out of memory: what was found joins, the rest with the next call, which finds the log lapped.
+    cursors_->activations_seen -= kActivationLogEntries;
   }
   for (const auto& [activation, lane] : found) join_one(rotation, lane);
 }

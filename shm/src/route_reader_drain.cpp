@@ -58,13 +58,12 @@ RouteReader::Visit RouteReader::read_records(const LaneHead& head, std::uint32_t
   const LaneCursor& cursor = lanes_[lane];
   claim.lane_messages = claim.lane_bytes = 0;
   claim.uncovered = claim.full = false;
-  const auto start = locate(head, cursor, first);
-  if (!start) return Visit::corrupt;  // unless the head has moved since
-  std::uint64_t offset = *start;
+  auto found = locate(head, cursor, lane, first);
+  std::uint64_t offset = 0;
   for (std::uint64_t count = first; count != tail && claim.lane_messages < claim.most_at_once;
        ++count) {
-    const auto found = record_at(offset, lane, count);
-    if (!found) return Visit::corrupt;
+    if (count != first) found = record_at(offset, lane, count);
+    if (!found) return Visit::corrupt;  // unless the head has moved since
     const RecordHeader& record = found->record;
     const std::uint64_t cost = found->cost();
     claim.uncovered = claim.lane_bytes + cost > deficit;
@@ -114,8 +113,10 @@ RouteReader::Visit RouteReader::visit_lane(Rotation& rotation, std::uint32_t lan
     rotation.leave(lane);  // emptied by eviction, or another principal's by now, who is in the log
     return Visit::next;
   }
-  if (tail - head > kMaximumLaneMessages) return Visit::corrupt;
-  const Visit read = read_records(*words, lane, head, tail, rotation.deficit(lane), claim);
+  const Visit read =
+      tail - head > kMaximumLaneMessages  // a full lane, evicted from and appended to in between?
+          ? Visit::corrupt
+          : read_records(*words, lane, head, tail, rotation.deficit(lane), claim);
   if (read != Visit::next) {
     claim.drop_lane();
     // Evicted under our eyes? Whoever read memory of a later use sees the head that moved before.

@@ -32,6 +32,26 @@ TEST_P(Holding, R22_a_batch_that_is_out_stays_as_it_was) {
   EXPECT_EQ(route.counters().arena_retired_bytes.load(), 0U) << "released, so its memory is free";
 }
 
+// The broker does not look for a while; then the guest is stopped in the middle of a batch.
+TEST_P(Holding, R22_a_batch_pins_nothing_that_earlier_batches_took_unseen) {
+  TestRoute& route = add(Policy::fair_share, 1'000'000);
+  for (int lane = 0; lane < 100; ++lane) publish("p" + std::to_string(lane), "one");
+  for (int each = 0; each < 99; ++each) {
+    const DrainResult one = route.drain(kAll, 1);
+    ASSERT_EQ(one.messages.size(), 1U);
+    route.ends->guest().release(one.batch);
+  }
+  const DrainResult held = route.drain(kAll, 1);
+  ASSERT_EQ(held.messages.size(), 1U);
+  route.route->maintain();
+  EXPECT_LE(route.counters().arena_used_bytes.load(),
+            sizeof(shm::LanePage) * 2 + 100 * shm::kMinimumChunkBytes);
+  publish("other", "looks");
+  route.route->maintain();
+  EXPECT_EQ(route.counters().arena_retired_bytes.load(), shm::kMinimumChunkBytes);
+  route.ends->guest().release(held.batch);
+}
+
 TEST_P(Holding, R22_a_message_that_is_kept_outlives_its_batch_and_its_lane) {
   TestRoute& route = add(Policy::oldest_head, 20'000);
   publish("alice", "kept");

@@ -69,6 +69,13 @@ std::byte* page_of(const shm::MessageView& view) {
   return reinterpret_cast<std::byte*>(address / Tripwire::kPage * Tripwire::kPage);
 }
 
+shm::LaneHead& head_of(WriterBench& bench, Lane lane) {
+  return reinterpret_cast<shm::LanePage*>(bench.memory().data() +
+                                          std::uint64_t{bench.header().lane_pages[0]} *
+                                              shm::kMinimumChunkBytes)
+      ->heads[lane];
+}
+
 // Where the lane's messages lie, by a reader with cursors of its own, which claims nothing for
 // real.
 std::vector<shm::MessageView> peek(WriterBench& bench) {
@@ -126,13 +133,55 @@ TEST(Outrun, a_half_done_eviction_hides_no_message) {
   const std::byte* const third = peek(bench).at(3).payload().data() - sizeof(shm::RecordHeader);
   for (int each = 0; each < 2; ++each)
     ASSERT_EQ(bench.writer().evict_head(lane), shm::RouteWriter::Evict::evicted);
-  auto& words = reinterpret_cast<shm::LanePage*>(bench.memory().data() +
-                                                 std::uint64_t{bench.header().lane_pages[0]} *
-                                                     shm::kMinimumChunkBytes)
-                    ->heads[lane];
   const auto place = static_cast<std::uint64_t>(third - bench.memory().data());
-  words.floors[3 % 2].store(shm::LanePosition::pack(3, place));
+  head_of(bench, lane).floors[3 % 2].store(shm::LanePosition::pack(3, place));
   EXPECT_EQ(bench.take().size(), 4U);
+}
+
+// Evicted from and appended to between the guest's looks at head and tail: it then counts more
+// messages than a lane may have.
+TEST(Outrun, R19_a_full_lane_that_moves_on_during_a_look_is_sound) {
+  WriterBench bench(16 * 1024 * 1024, 64);
+  const Lane lane = *bench.writer().open_lane("flooder");
+  for (std::uint64_t each = 0; each <= shm::kMaximumLaneMessages; ++each) {
+    ASSERT_TRUE(bench.append(lane, "message"));
+    if (each == 1) {  // the lane has joined the rotation and stays
+      ASSERT_EQ(bench.take(1).size(), 1U);
+    }
+  }
+  struct Broker {
+    WriterBench& bench;
+    Lane lane;
+  } broker{bench, lane};
+  auto* const heads = reinterpret_cast<std::byte*>(&head_of(bench, lane));
+  std::byte* const page = heads - reinterpret_cast<std::uintptr_t>(heads) % Tripwire::kPage;
+  std::byte* const never = bench.memory().data() + 15 * 1024 * 1024;
+  std::vector<shm::MessageView> views;
+  {
+    const Tripwire wire(
+        page, never,
+        [](void* opaque) {
+          auto& self = *static_cast<Broker*>(opaque);
+          EXPECT_EQ(self.bench.writer().evict_head(self.lane), shm::RouteWriter::Evict::evicted);
+          EXPECT_TRUE(self.bench.append(self.lane, "message"));
+        },
+        &broker);
+    shm::RouteReader::Ticket ticket = 0;
+    shm::RouteReader::EndedLoss ended;
+    ASSERT_EQ(bench.guest().reader().drain(~0ULL, 1, views, ticket, ended), Outcome::ok);
+    EXPECT_EQ(wire.trips(), 1);
+  }
+  ASSERT_EQ(views.size(), 1U);
+  EXPECT_EQ(views[0].lost_messages(), 1U);
+}
+
+TEST(Outrun, a_place_that_is_two_to_the_32_records_old_hides_no_message) {
+  WriterBench bench(1024 * 1024, 64);
+  const Lane lane = *bench.writer().open_lane("p");
+  for (int each = 0; each < 6; ++each) ASSERT_TRUE(bench.append(lane, "message"));
+  ASSERT_EQ(bench.take(1).size(), 1U);
+  head_of(bench, lane).floors[1].store(LanePosition::pack(1, shm::kRouteArenaOffset));
+  EXPECT_EQ(bench.take().size(), 5U);
 }
 
 }  // namespace

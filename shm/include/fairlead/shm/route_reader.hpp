@@ -106,8 +106,8 @@ class RouteReader {
   [[nodiscard]] std::optional<Found> record_at(std::uint64_t offset, std::uint32_t lane,
                                                std::uint64_t count) noexcept;
   [[nodiscard]] bool readable(std::uint64_t offset, std::uint64_t bytes) noexcept;
-  [[nodiscard]] std::optional<std::uint64_t> locate(const LaneHead& head, const LaneCursor& cursor,
-                                                    std::uint64_t count) const noexcept;
+  [[nodiscard]] std::optional<Found> locate(const LaneHead& head, const LaneCursor& cursor,
+                                            std::uint32_t lane, std::uint64_t count) noexcept;
   [[nodiscard]] Visit visit_lane(Rotation& rotation, std::uint32_t lane, Claim& claim) noexcept;
   [[nodiscard]] Visit read_records(const LaneHead& head, std::uint32_t lane, std::uint64_t first,
                                    std::uint64_t tail, std::uint64_t deficit,
