@@ -10,7 +10,6 @@
 
 namespace fairlead::test {
 namespace {
-
 using broker::Loan;
 using broker::PublishReport;
 using broker::Refusal;
