@@ -3,8 +3,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <boost/interprocess/permissions.hpp>
-#include <boost/interprocess/shared_memory_object.hpp>
+#include <boost/interprocess/exceptions.hpp>
 
 #include <fairlead/shm/segment_name.hpp>
 
@@ -46,33 +45,13 @@ void check_name(const std::string& name) {
   }
 }
 
-UniqueFd duplicate(int fd, const std::string& what) {
-  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!copy) throw_system("cannot duplicate the descriptor of " + what);
-  return copy;
-}
-
-/// A second descriptor of what we have just made. Without one it must not stay, either.
-UniqueFd keep_descriptor(const boost::interprocess::shared_memory_object& made,
-                         const std::string& name) {
-  try {
-    return duplicate(made.get_mapping_handle().handle, name);
-  } catch (...) {
-    boost::interprocess::shared_memory_object::remove(name.c_str());
-    throw;
-  }
-}
-
 UniqueFd create_shared_memory(const std::string& name) {
-  namespace bi = boost::interprocess;
-  try {
-    const bi::shared_memory_object object(bi::create_only, name.c_str(), bi::read_write,
-                                          bi::permissions(kOwnerOnly));
-    return keep_descriptor(object, name);
-  } catch (const bi::interprocess_exception& error) {
-    if (error.get_native_error() == EEXIST) throw_name_taken(name);
-    throw_system("cannot create segment " + segment_path(name), error.get_native_error());
-  }
+  UniqueFd made(
+      ::shm_open(('/' + name).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kOwnerOnly));
+  if (!made && errno == EEXIST) throw_name_taken(name);
+  if (!made) throw_system("cannot create segment " + segment_path(name));
+  ::fchmod(made.get(), kOwnerOnly);  // what the umask took away; check_created() looks
+  return made;
 }
 
 /// The file is ours alone, whatever umask, ACL or mount option tried to make of it.
@@ -131,9 +110,9 @@ Segment Segment::create_named(const std::string& name, std::size_t maximum_bytes
                 "segment " + name + " must begin with 1 to " + std::to_string(maximum) + " bytes");
   }
   Segment segment;
-  segment.descriptor_ = create_shared_memory(name);
   segment.name_ = name;
   segment.access_ = Access::read_write;
+  segment.descriptor_ = create_shared_memory(name);
   try {
     check_created(segment.descriptor(), name);
     segment.region_ = map_or_throw(segment.descriptor(), name, maximum);

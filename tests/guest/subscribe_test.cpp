@@ -319,5 +319,18 @@ TEST(Subscribe, the_guest_cannot_write_where_the_broker_writes) {
   EXPECT_LT(::pwrite(shared.route.get(), &byte, 1, 0), 0);
 }
 
+TEST(Subscribe, what_is_assigned_over_ends_and_what_was_assigned_goes_on) {
+  FakeBroker broker;
+  Guest guest = attach_to(broker);
+  Subscription subscription = guest.subscribe("a.*");
+  Guest other = attach_to(broker);
+  subscription = other.subscribe("b.*");
+  subscription.set_waiting({.spin = std::chrono::nanoseconds(0)});
+  guest = std::move(other);
+  broker.route(1).publish("alice", "b.c", "text");
+  EXPECT_EQ(subscription.wait(seconds(30)), WaitOutcome::ready);
+  EXPECT_EQ(texts(subscription.take()), std::vector<std::string>{"text"});
+}
+
 }  // namespace
 }  // namespace fairlead::guest

@@ -40,8 +40,13 @@ NewOutbox create_outbox(const SegmentStamp& stamp, OutboxOwner owner, std::uint6
   publish_header(reinterpret_cast<shm::OutboxHeader*>(outbox.data())->segment, SegmentKind::outbox,
                  header);
   NewOutbox made;
-  made.outbox = std::make_unique<Outbox>(std::move(owner), std::move(outbox), std::move(receipts),
-                                         ring_bytes);
+  try {
+    made.outbox = std::make_unique<Outbox>(std::move(owner), std::move(outbox), std::move(receipts),
+                                           ring_bytes);
+  } catch (...) {
+    receipts.unlink();
+    throw;
+  }
   made.guest_outbox = made.outbox->memory.duplicate_descriptor();
   made.guest_receipts = made.outbox->receipt_memory.read_only_descriptor();
   return made;

@@ -57,8 +57,13 @@ NewRoute create_route(const SegmentStamp& stamp, const shm::RouteIdentity& ident
   Segment route = backing == Backing::sealed
                       ? Segment::create_sealed(name, bytes, SealMode::broker_written)
                       : Segment::create_named(name, bytes, shm::kRouteArenaOffset);
-  made.memory =
-      std::make_shared<RouteMemory>(std::move(route), std::move(cursors), std::move(wake));
+  try {
+    made.memory =
+        std::make_shared<RouteMemory>(std::move(route), std::move(cursors), std::move(wake));
+  } catch (...) {
+    route.unlink();
+    throw;
+  }
   shm::SegmentHeader header{};
   shm::Segment& segment = made.memory->segment().segment();
   stamp.fill(header, segment.size());

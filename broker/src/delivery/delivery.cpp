@@ -1,5 +1,6 @@
 #include "delivery/delivery.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 #include <fairlead/shm/topic.hpp>
@@ -7,17 +8,15 @@
 namespace fairlead::broker {
 
 RouteId Delivery::add(std::unique_ptr<Route> route) {
-  RouteId id = 0;
   if (free_ids_.empty()) {
-    id = static_cast<RouteId>(routes_.size());
     routes_.emplace_back();
-    free_ids_.reserve(routes_.size());
-  } else {
-    id = free_ids_.back();
-    free_ids_.pop_back();
+    free_ids_.reserve(routes_.capacity());  // so that remove() needs no memory
+    free_ids_.push_back(static_cast<RouteId>(routes_.size() - 1));
   }
+  const RouteId id = free_ids_.back();
+  trie_.insert(route->identity().pattern.view(), id);  // the last that can fail
+  free_ids_.pop_back();
   routes_[id] = std::move(route);
-  trie_.insert(routes_[id]->identity().pattern.view(), id);
   ++live_;
   return id;
 }
@@ -72,6 +71,8 @@ std::size_t Delivery::proceed(FanOut& fan_out, std::span<const std::byte> payloa
                               std::size_t most_routes, bool stop_when_full, bool& blocked) {
   blocked = false;
   touched_.clear();
+  // Now: a route that took the message must be settled, or its guest would not wake.
+  touched_.reserve(std::min(most_routes, fan_out.routes.size() - fan_out.next));
   std::size_t visited = 0;
   for (; visited < most_routes && !fan_out.finished(); ++visited) {
     const auto [id, subscription] = fan_out.routes[fan_out.next];

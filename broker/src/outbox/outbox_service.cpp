@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 
 #include <fairlead/shm/error.hpp>
 #include <fairlead/shm/principal.hpp>
@@ -19,21 +20,21 @@ OutboxService::Rotation OutboxService::rotation() noexcept {
 // ---- who publishes -----------------------------------------------------------------------------
 
 Publisher& OutboxService::publisher_of(const std::string& principal) {
-  auto& known = publishers_[principal];
-  if (known) return *known;
-  known = std::make_unique<Publisher>();
-  known->principal = principal;
+  const auto found = publishers_.find(principal);
+  if (found != publishers_.end()) return *found->second;
+  auto made = std::make_unique<Publisher>();
+  made->principal = principal;
   if (free_slots_.empty()) {
-    known->slot = static_cast<std::uint32_t>(slots_.size());
-    slots_.push_back(known.get());
-    entries_.emplace_back();
-    free_slots_.reserve(slots_.size());
-  } else {
-    known->slot = free_slots_.back();
-    free_slots_.pop_back();
-    slots_[known->slot] = known.get();
+    entries_.resize(slots_.size() + 1);
+    slots_.push_back(nullptr);
+    free_slots_.reserve(slots_.capacity());  // so that the last outbox can end without memory
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
   }
-  return *known;
+  Publisher& publisher = *publishers_.emplace(principal, std::move(made)).first->second;
+  publisher.slot = free_slots_.back();
+  free_slots_.pop_back();
+  slots_[publisher.slot] = &publisher;
+  return publisher;
 }
 
 void OutboxService::add(std::unique_ptr<Outbox> outbox) {
@@ -42,9 +43,12 @@ void OutboxService::add(std::unique_ptr<Outbox> outbox) {
   }
   Publisher& publisher = publisher_of(outbox->owner.principal);
   outbox->publisher = &publisher;
-  ++publisher.outboxes;
+  // Each outbox and publisher is in these once at most: what is served needs no memory for them.
+  for (auto* list : {&hot_, &to_ring_}) list->reserve(outboxes_.size() + 1);
+  waiting_.reserve(publishers_.size());
   const GuestId guest = outbox->owner.guest;
   outboxes_.emplace(guest, std::move(outbox));
+  ++publisher.outboxes;
 }
 
 std::unique_ptr<Outbox> OutboxService::remove(GuestId guest) {
@@ -70,7 +74,7 @@ void OutboxService::forget_if_unused(Publisher& publisher) {
   std::erase(waiting_, &publisher);
   slots_[publisher.slot] = nullptr;
   free_slots_.push_back(publisher.slot);
-  publishers_.erase(std::string(publisher.principal));
+  publishers_.erase(publishers_.find(publisher.principal));
 }
 
 const Outbox* OutboxService::find(GuestId guest) const noexcept {
@@ -104,8 +108,8 @@ void OutboxService::kicked(GuestId guest) {
 }
 
 void OutboxService::make_ready(Outbox& outbox) {
-  outbox.ready = true;
   outbox.publisher->ready.push_back(&outbox);
+  outbox.ready = true;
   enter_rotation(*outbox.publisher);
 }
 
@@ -225,24 +229,26 @@ bool OutboxService::start_next(Publisher& publisher) {
   if (held_.contains(publisher.principal)) return false;
   while (!publisher.ready.empty()) {
     Outbox& outbox = *publisher.ready.front();
-    publisher.ready.pop_front();
     const std::uint64_t before = outbox.reader.position();
     switch (outbox.reader.peek()) {
       case OutboxReader::Peek::message:
         publisher.ready.push_back(&outbox);
+        publisher.ready.pop_front();
         start(publisher, outbox);
         return true;
       case OutboxReader::Peek::nothing:
+        publisher.ready.pop_front();
         outbox.ready = false;
         if (outbox.reader.position() == before) break;
         outbox.receipts.pass(outbox.reader.position());
         outbox.receipts.ring();
         break;
       case OutboxReader::Peek::violation:
+        violations_.push_back({outbox.owner.guest, outbox.reader.violation()});
+        publisher.ready.pop_front();
         outbox.ready = false;
         outbox.hot = false;
         std::erase(hot_, &outbox);
-        violations_.push_back({outbox.owner.guest, outbox.reader.violation()});
         break;
     }
   }
@@ -259,17 +265,19 @@ void OutboxService::start(Publisher& publisher, Outbox& outbox) {
   publisher.charged = false;
   publisher.pause_nanoseconds = 0;
   publisher.cost = std::max(bytes, kMinimumPublishCost);
-  const Refusal refusal =
-      supervisor_.check(outbox.owner, message.topic, message.payload.size(), now);
-  if (refusal != Refusal::none) {
-    fan_out.routes.clear();
-    fan_out.next = 0;
-    fan_out.report = {};
-    fan_out.report.reason = refusal;
-    return;
+  Refusal refusal = supervisor_.check(outbox.owner, message.topic, message.payload.size(), now);
+  try {
+    if (refusal == Refusal::none) {
+      return delivery_.begin(fan_out, publisher.principal, message.topic, message.payload.size(),
+                             outbox.owner.outbox_id, message.publish_number, now);
+    }
+  } catch (const std::bad_alloc&) {
+    refusal = Refusal::no_memory;  // of the whole publish: no route has it yet
   }
-  delivery_.begin(fan_out, publisher.principal, message.topic, message.payload.size(),
-                  outbox.owner.outbox_id, message.publish_number, now);
+  fan_out.routes.clear();
+  fan_out.next = 0;
+  fan_out.report = {};
+  fan_out.report.reason = refusal;
 }
 
 // Delivers as far as the deficit reaches. A message without routes, or a refused one, costs once.

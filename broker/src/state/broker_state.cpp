@@ -86,21 +86,28 @@ RouteId BrokerState::add_route(Guest& guest, const NewRoute& made,
   const auto gate = guest.gates.gate_for(staged);
   auto route = std::make_unique<Route>(made.memory->segment(), made.memory->cursors().data(), gate,
                                        made.memory->wake_descriptor());
-  const auto slot = table.add({.kind = shm::SegmentKind::route,
-                               .sealed = sealed,
-                               .gate = gate->admits_from(),
-                               .identity = identity,
-                               .segment = sealed ? "" : made.memory->segment().segment().name(),
-                               .resume_token = token});
-  if (!slot) {
-    throw Error(ErrorCode::out_of_memory,
-                "no room for one more route in the broker's table; `df /dev/shm` may show why");
-  }
   guest.routes.reserve(guest.routes.size() + 1);
   const RouteId id = delivery.add(std::move(route));
+  try {
+    OwnedRoute& owned = routes[id];
+    const auto slot = table.add({.kind = shm::SegmentKind::route,
+                                 .sealed = sealed,
+                                 .gate = gate->admits_from(),
+                                 .identity = identity,
+                                 .segment = sealed ? "" : made.memory->segment().segment().name(),
+                                 .resume_token = token});
+    if (!slot) {
+      throw Error(ErrorCode::out_of_memory,
+                  "no room for one more route in the broker's table; `df /dev/shm` may show why");
+    }
+    owned = {made.memory, *slot, guest.id, sealed, std::move(charge)};
+  } catch (...) {  // its memory is about to go
+    routes.erase(id);
+    delivery.remove(id);
+    throw;
+  }
   guest.routes.push_back(id);
   routes_end = std::max(routes_end, id + 1);
-  routes[id] = {made.memory, *slot, guest.id, sealed, std::move(charge)};
   return id;
 }
 

@@ -129,13 +129,15 @@ LockedTable lock_table(const std::string& broker, std::uint64_t maximum_bytes) {
     if (opened.outcome != OpenOutcome::missing) {
       throw Error(error_code(opened.outcome), opened.sentence);
     }
+    Lock lock = Lock::replaced;
     try {
       table.segment = create(name, maximum_bytes);
+      lock = try_lock(table.segment);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::name_taken) continue;
+      table.segment.unlink();
       throw;
     }
-    const Lock lock = try_lock(table.segment);
     table.legacy.replaced = replaced;
     if (lock == Lock::got) return table;
     if (lock == Lock::taken) throw_running(table.segment, broker);

@@ -33,7 +33,8 @@ class ChunkReclaimer {
   // worst a later one, never an earlier. Of an honest guest, never 0. Call it after the head that
   // shows the claim was loaded.
   [[nodiscard]] std::uint64_t stamp_of_claim(std::uint16_t newest_batch) const noexcept;
-  // The newest batch that may know of something which no later one can find any more.
+  // The batch whose drain call may be looking at something which no later one can find any more;
+  // 0 when none is running.
   [[nodiscard]] std::uint64_t stamp_of_now() const noexcept;
   // Every record in the chunk is behind its lane's head, and no reader starts from inside it.
   // `stamp` is that of the last claim in it.
