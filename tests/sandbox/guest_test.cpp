@@ -1,6 +1,7 @@
 // An honest guest in the sandbox has all it needs, and `run` treats it as it does outside.
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -41,17 +42,38 @@ TEST_F(GuestInSandbox, gets_signals_and_may_end_in_its_own_way) {
   EXPECT_EQ(program.exit_code(), 9);
 }
 
+TEST_F(GuestInSandbox, an_interrupt_of_the_terminal_reaches_the_command_and_nothing_else) {
+  std::string line;
+  for (const std::string& word : sandboxed({"/bin/sh", "-c",
+                                            "trap 'echo caught; exit 9' INT; "
+                                            "echo ready; read x; read x"})) {
+    line += '"' + word + "\" ";
+  }
+  Program terminal({"/usr/bin/script", "-qefc", line, "/dev/null"}, {.keep_input = true});
+  ASSERT_TRUE(terminal.wait_for_output("ready")) << terminal.output();
+  terminal.write_input("\x03");
+  EXPECT_TRUE(terminal.wait_for_output("caught")) << terminal.output();
+  EXPECT_EQ(terminal.exit_code(), 9);
+}
+
 TEST_F(GuestInSandbox, ends_with_fairlead_run) {
-  Program program(sandboxed({"sh", "-c", "echo ready; read x"}), {.keep_input = true});
-  ASSERT_TRUE(program.wait_for_output("ready\n")) << program.error();
+  Program program(sandboxed({FAIRLEAD_PROGRAM, "sub", "t"}));
+  ASSERT_TRUE(program.wait_for_error("subscribed to t")) << program.error();
   program.signal(SIGKILL);
-  EXPECT_FALSE(program.wait_for_output("never")) << "its output ends, so nobody has it any more";
-  EXPECT_EQ(program.exit_code(), 128 + SIGKILL);
+  EXPECT_TRUE(broker_.program().wait_for_error("hung up"));
 }
 
 TEST_F(GuestInSandbox, has_the_connection_and_no_other_descriptor) {
   const Ended ended = run_to_end(sandboxed({"ls", "/proc/self/fd"}));
   EXPECT_EQ(std::count(ended.output.begin(), ended.output.end(), '\n'), 5) << "and ls's own";
+  // Neither one that whoever started `run` left open, wherever it stands.
+  for (const std::string number : {"3", "9", "77"}) {
+    std::vector<std::string> leaking = {"/bin/bash", "-c",
+                                        "exec " + number + "</etc/hostname; \"$@\"", "x"};
+    for (const std::string& word : sandboxed({"ls", "/proc/self/fd"})) leaking.push_back(word);
+    const Ended leaked = run_to_end(leaking);
+    EXPECT_EQ(std::count(leaked.output.begin(), leaked.output.end(), '\n'), 5) << number;
+  }
 }
 
 TEST_F(GuestInSandbox, a_script_is_started_through_its_interpreter) {
@@ -98,7 +120,10 @@ TEST_F(GuestInSandbox, does_without_landlock_unless_it_is_required) {
   EXPECT_EQ(without.error, "fairlead run: this kernel has no Landlock; the sandbox does without\n");
   command = sandboxed({"true"}, {"--require-landlock"});
   command.insert(command.begin(), FAIRLEAD_HELPERS_DIR "/without_landlock");
-  EXPECT_EQ(run_to_end(command).code, 125);
+  const Ended required = run_to_end(command);
+  EXPECT_EQ(required.code, 125);
+  EXPECT_EQ(required.error,
+            "fairlead run: this kernel has no Landlock, which --require-landlock asks for\n");
 }
 
 TEST(SandboxOptions, go_with_sandbox_only) {
