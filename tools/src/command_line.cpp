@@ -82,6 +82,14 @@ std::optional<std::string> CommandLine::text(const std::string& name) const {
   return (*content_->result)[name].as<std::string>();
 }
 
+std::vector<std::string> CommandLine::texts(const std::string& name) const {
+  std::vector<std::string> all;
+  for (const auto& given : content_->result->arguments()) {
+    if (given.key() == name) all.push_back(given.value());
+  }
+  return all;
+}
+
 const std::vector<std::string>& CommandLine::operands() const { return content_->operands; }
 
 std::string CommandLine::help() const {

@@ -49,6 +49,8 @@ class CommandLine {
 
   [[nodiscard]] bool has(const std::string& name) const;
   [[nodiscard]] std::optional<std::string> text(const std::string& name) const;
+  /// Each value of an option that was given several times, in order.
+  [[nodiscard]] std::vector<std::string> texts(const std::string& name) const;
   /// What is no option, in order.
   [[nodiscard]] const std::vector<std::string>& operands() const;
 

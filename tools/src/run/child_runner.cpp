@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,16 +72,20 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 // posix_spawn() and not fork(): it tells why exec failed, and nothing of ours runs in the child.
-int spawn(const std::vector<std::string>& command, int connection, const BlockedSignals& signals,
-          pid_t& child) {
+int spawn(const std::vector<std::string>& command, int connection, const ChildOptions& options,
+          const BlockedSignals& signals, pid_t& child) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawnattr_init(&attributes);
   // Onto itself: clears close-on-exec, in the child only.
   ::posix_spawn_file_actions_adddup2(&actions, connection, connection);
+  if (options.descriptor >= 0) {
+    ::posix_spawn_file_actions_adddup2(&actions, options.descriptor, options.descriptor);
+  }
   ::posix_spawnattr_setsigmask(&attributes, &signals.before());
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  const int group = options.own_group ? POSIX_SPAWN_SETPGROUP : 0;
+  ::posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK | group));
   const auto variables = environment_with(connection);
   const int error = ::posix_spawnp(&child, command.front().c_str(), &actions, &attributes,
                                    pointers(command).data(), pointers(variables).data());
@@ -96,30 +101,50 @@ int exit_code(int status) noexcept {
 // The terminal sends to the whole foreground group, so the child has it already.
 bool came_from_terminal(const siginfo_t& info) noexcept { return info.si_code == SI_KERNEL; }
 
-int wait_for(pid_t child, const BlockedSignals& signals) {
+struct Receiver {
+  pid_t child = -1;
+  shm::UniqueFd other;            // invalid: the child
+  bool has_terminals_too = true;  // the terminal's signals reach it without us
+};
+
+void pass_on(const siginfo_t& info, const Receiver& receiver) {
+  if (receiver.has_terminals_too && came_from_terminal(info)) return;
+  if (receiver.other) {
+    ::syscall(SYS_pidfd_send_signal, receiver.other.get(), info.si_signo, nullptr, 0);
+  } else {
+    ::kill(receiver.child, info.si_signo);
+  }
+}
+
+int wait_for(const Receiver& receiver, const BlockedSignals& signals) {
   for (;;) {
     const siginfo_t info = signals.wait();
     if (info.si_signo != SIGCHLD) {
-      if (!came_from_terminal(info)) ::kill(child, info.si_signo);
+      pass_on(info, receiver);
       continue;
     }
     int status = 0;
-    if (::waitpid(child, &status, WNOHANG) == child) return exit_code(status);
+    if (::waitpid(receiver.child, &status, WNOHANG) == receiver.child) return exit_code(status);
   }
 }
 
 }  // namespace
 
-int run_child(const std::vector<std::string>& command, shm::UniqueFd connection) {
+int cannot_start(const std::string& program, int error) {
+  report("fairlead run", "cannot start '" + program + "': " + system_error_text(error));
+  return error == ENOENT ? kNotFound : kCannotStart;
+}
+
+int run_child(const std::vector<std::string>& command, shm::UniqueFd connection,
+              const ChildOptions& options) {
   const BlockedSignals signals;
-  pid_t child = -1;
-  const int error = spawn(command, connection.get(), signals, child);
-  if (error != 0) {
-    report("fairlead run", "cannot start '" + command.front() + "': " + system_error_text(error));
-    return error == ENOENT ? kNotFound : kCannotStart;
-  }
+  Receiver receiver;
+  receiver.has_terminals_too = !options.own_group;
+  const int error = spawn(command, connection.get(), options, signals, receiver.child);
+  if (error != 0) return cannot_start(command.front(), error);
   connection.reset();
-  return wait_for(child, signals);
+  if (options.find_receiver) receiver.other = options.find_receiver();
+  return wait_for(receiver, signals);
 }
 
 }  // namespace fairlead::tools
