@@ -32,11 +32,7 @@ byte joined_as[LANES];
 byte activations_seen;
 
 inline activate() {
-#ifdef WITHOUT_ENTRY_RELEASE
-  store(BROKER, ENTRY(activations), PACK(lane, generation[lane]));
-#else
   release(BROKER, ENTRY(activations), PACK(lane, generation[lane])); /* sync: activation-entry */
-#endif
   activations++;
   release(BROKER, ACTIVATIONS, activations) /* sync: activation-log */
 }
@@ -116,12 +112,21 @@ inline join_one() {
   }
 }
 
+inline look_at_counts() { /* RouteReader::has_messages */
+#ifdef WITHOUT_HEAD_FIRST
+  load(GUEST, TAIL(lane), tail);
+  load(GUEST, HEAD(lane), head)
+#else
+  load(GUEST, HEAD(lane), head); /* sync: lane-head */
+  load(GUEST, TAIL(lane), tail)  /* sync: lane-tail */
+#endif
+}
+
 inline rebuild_lanes() {
   lane = 0;
   do
   :: lane < LANES ->
-     load(GUEST, TAIL(lane), tail);
-     load(GUEST, HEAD(lane), head);
+     look_at_counts();
      if
      :: tail != head -> join_one()
      :: else
@@ -169,8 +174,7 @@ inline join_activated() {
         load(GUEST, GENERATION(lane), seen);
         if
         :: entry == seen ->
-           load(GUEST, TAIL(lane), tail); /* sync: lane-tail */
-           load(GUEST, HEAD(lane), head);
+           look_at_counts();
            if
            :: tail != head -> join_one()
            :: else
