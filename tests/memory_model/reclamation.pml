@@ -2,13 +2,14 @@
  * (docs/decisions/0006).
  *
  * Broker: ChunkReclaimer, RouteWriter::mark_claimed, add_chunk. Guest: RouteReader::take_ticket,
- * visit_lane, hold, release. One lane, one record in each chunk; where a record is found is
+ * visit_lane, hold, release. One worker,
+ * and another one after its death. One lane, one record in each chunk; where a record is found is
  * claim_evict.pml. With -DBATCHES tickets are numbers of batches, not epochs. */
 #define PROCESSES 3
 #ifndef MESSAGES
-#define MESSAGES 3
+#define MESSAGES 2
 #endif
-#define CHUNKS 2
+#define CHUNKS 1
 #define HEAD 0                     /* sync: lane-head */
 #define TAIL 1                     /* sync: lane-tail */
 #define EPOCH 2                    /* sync: reclaim-epoch (with BATCHES: CursorHeader::batches) */
@@ -91,7 +92,7 @@ end:
        :: else -> break
        od;
        each = 0; seen = 0; oldest = 0; hold = 0;
-       free = (used[0] == 0 -> 0 : (used[1] == 0 -> 1 : CHUNKS))
+       free = (used[0] == 0 -> 0 : CHUNKS)
      };
      if
      :: free < CHUNKS && tail < MESSAGES -> /* append */
@@ -99,7 +100,6 @@ end:
         d_step { chunk_of[tail] = free + 1; used[free] = tail + 1; tail++; free = 0 };
         release(BROKER, TAIL, tail) /* sync: lane-tail */
      :: else -> free = 0
-     :: else -> free = 0; (memory[TAIL] < MESSAGES || EMPTIED(BROKER)) -> tail < MESSAGES
      fi
   od
 }
@@ -107,6 +107,7 @@ end:
 proctype worker(byte me) {
   byte head, tail, ticket, chunk, seen;
   bool done, holds;
+  me == 1 || killed;
   {
 end:
     do
