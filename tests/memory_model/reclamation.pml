@@ -56,11 +56,7 @@ end:
      fi;
      seen = 0;
      /* reclaim */
-#ifndef BATCHES
-#ifndef WITHOUT_RECLAIM_FENCE
-     fence(BROKER); /* sync: ticket */
-#endif
-#endif
+     /* Its fence is left out: claims do not need it. */
 #ifdef WITHOUT_TICKETS_FIRST
      load(BROKER, HOLD, hold);
 #endif
