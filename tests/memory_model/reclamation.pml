@@ -7,7 +7,7 @@
  * claim_evict.pml. With -DBATCHES tickets are numbers of batches, not epochs. */
 #define PROCESSES 3
 #ifndef MESSAGES
-#define MESSAGES 2
+#define MESSAGES 3
 #endif
 #define CHUNKS 1
 #define HEAD 0                     /* sync: lane-head */
