@@ -105,6 +105,13 @@ void RouteReader::join_one(Rotation& rotation, std::uint32_t lane) noexcept {
   rotation.join(lane, generation);
 }
 
+// The head first: with the tail first, the writer may append and evict in between, and a head that
+// has come as far as that old tail makes a lane look empty which nobody will activate again.
+bool RouteReader::has_messages(const LaneHead& head, const LaneCursor& cursor) noexcept {
+  const std::uint64_t count = cursor.head.load(std::memory_order_acquire);  // sync: lane-head
+  return head.tail.load(std::memory_order_acquire) != count;                // sync: lane-tail
+}
+
 // The entry may be old: a lane that is empty again is left alone (whoever fills it activates it
 // again), and a slot that changed hands joins where its new owner's own entry stands (R27).
 void RouteReader::join_logged(Rotation& rotation, std::uint32_t entry) noexcept {
@@ -112,8 +119,7 @@ void RouteReader::join_logged(Rotation& rotation, std::uint32_t entry) noexcept 
   const LaneHead* head = lane_head(lane);
   if (head == nullptr) return;
   if (!ActivationEntry::is_of(entry, head->generation.load(std::memory_order_acquire))) return;
-  const std::uint64_t tail = head->tail.load(std::memory_order_acquire);  // sync: lane-tail
-  if (tail != lanes_[lane].head.load(std::memory_order_acquire)) join_one(rotation, lane);
+  if (has_messages(*head, lanes_[lane])) join_one(rotation, lane);
 }
 
 void RouteReader::join_activated(Rotation& rotation) noexcept {
@@ -158,8 +164,7 @@ void RouteReader::rebuild(Rotation& rotation, bool from_nothing) noexcept {
         lane |= kLanesPerPage - 1;
         continue;
       }
-      if (head->tail.load(std::memory_order_acquire) !=
-          lanes_[lane].head.load(std::memory_order_acquire))
+      if (has_messages(*head, lanes_[lane]))
         found.emplace_back(head->activation.load(std::memory_order_relaxed), lane);
     }
     std::sort(found.begin(), found.end());

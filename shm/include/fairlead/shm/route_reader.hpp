@@ -116,6 +116,7 @@ class RouteReader {
                         std::uint32_t generation) noexcept;
   void join_activated(Rotation& rotation) noexcept;
   void join_one(Rotation& rotation, std::uint32_t lane) noexcept;
+  [[nodiscard]] static bool has_messages(const LaneHead& head, const LaneCursor& cursor) noexcept;
   void join_logged(Rotation& rotation, std::uint32_t entry) noexcept;
   void rebuild(Rotation& rotation, bool from_nothing) noexcept;
   void report(std::uint32_t lane) noexcept;
