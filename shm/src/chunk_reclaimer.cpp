@@ -15,7 +15,7 @@ std::uint64_t ChunkReclaimer::stamp_of_claim(std::uint16_t newest_batch) const n
 
 std::uint64_t ChunkReclaimer::stamp_of_now() const noexcept {
   // Either a drain call that is running is seen here, or it sees what was unlinked.
-  std::atomic_thread_fence(std::memory_order_seq_cst);       // sync: ticket
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // sync: ticket
   if (load_untrusted(cursors_.draining) == 0) return 0;
   return load_untrusted(cursors_.batches) + 1;  // sync: newest-batch
 }

@@ -40,10 +40,11 @@ bool FailingAllocation::failed() const noexcept { return has_failed.load(); }
 
 }  // namespace fairlead::test
 
-void* operator new(std::size_t bytes) {
+// Not inlined, or GCC sees malloc() paired with delete and warns.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   if (fairlead::test::must_fail()) throw std::bad_alloc();
   if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
