@@ -5,6 +5,7 @@
 #include <fairlead/shm/principal.hpp>
 
 #include "attach/packet.hpp"
+#include "attach/peer_process.hpp"
 #include "policy/limits_of.hpp"
 
 namespace fairlead::broker {
@@ -27,6 +28,7 @@ Session::Session(BrokerState& state, shm::UniqueFd socket, const shm::PeerCreden
     : state_(state),
       socket_(std::move(socket)),
       connector_(connector),
+      connector_process_(open_connector(socket_.get(), connector.pid)),
       pinned_(std::move(pinned_by_host)),
       by_host_(pinned_.has_value()),
       opened_nanoseconds_(state.clock()) {

@@ -55,7 +55,6 @@ class Session {
   /// after every turn of the loop.
   [[nodiscard]] bool deferred() const noexcept { return !deferred_.empty() || listing_; }
   void retry();
-
   /// Ends a route of this guest without its asking, tells it and the log why.
   void end_route(std::uint64_t subscription, shm::RouteState state, shm::Refusal reason,
                  std::string_view sentence);
@@ -148,6 +147,7 @@ class Session {
   BrokerState& state_;
   shm::UniqueFd socket_;
   shm::PeerCredentials connector_;
+  shm::UniqueFd connector_process_;  // a pidfd, until the hello
   std::optional<std::string> pinned_;
   bool by_host_;
   Stage stage_ = Stage::fresh;
