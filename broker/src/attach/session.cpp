@@ -115,6 +115,7 @@ void Session::handle(std::span<const std::byte> packet,
 }
 
 void Session::handle_attached(const Header& header, std::span<const std::byte> packet) {
+  wake_outbox();
   // These two never wait: what a deferred request waits for may be this very acknowledgement.
   if (header.kind == Kind::acknowledge) return dispatch(packet, &Session::on_acknowledge);
   if (header.kind == Kind::kick) return dispatch(packet, &Session::on_kick);

@@ -135,6 +135,7 @@ class Session {
   // session_outbox.cpp
   void on_open_outbox(const shm::control::OpenOutbox& packet);
   void on_kick(const shm::control::Plain& packet);
+  void wake_outbox();
   struct OutboxPlan;
   [[nodiscard]] bool plan_outbox(const shm::control::OpenOutbox& packet, OutboxPlan& plan);
   void make_outbox(const shm::control::OpenOutbox& packet, OutboxPlan& plan);
