@@ -55,6 +55,9 @@ class Session {
   /// after every turn of the loop.
   [[nodiscard]] bool deferred() const noexcept { return !deferred_.empty() || listing_; }
   void retry();
+  /// Requests are left after retry() because it had done enough, not because there is no room.
+  [[nodiscard]] bool stopped_early() const noexcept { return costly_ && !deferred_.empty(); }
+
   /// Ends a route of this guest without its asking, tells it and the log why.
   void end_route(std::uint64_t subscription, shm::RouteState state, shm::Refusal reason,
                  std::string_view sentence);
