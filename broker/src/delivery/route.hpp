@@ -43,6 +43,7 @@ class Route {
 
   [[nodiscard]] bool admits(std::string_view principal, std::uint64_t sequence) const noexcept;
 
+  [[nodiscard]] const Gate& gate() const noexcept { return *gate_; }
   // The message becomes visible; call move_doorbell(), a seq_cst fence and settle() after a group
   // of pushes. The caller asked admits() before.
   PushOutcome push(std::string_view principal, const shm::MessageStamp& stamp,

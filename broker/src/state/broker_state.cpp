@@ -185,7 +185,8 @@ void BrokerState::set_gate(Guest& guest, bool open) {
   } else {
     guest.gates.retire(next);
   }
-  for (const RouteId id : guest.routes) table.set_gate(routes[id].slot, open ? next : Gate::kNever);
+  for (const RouteId id : guest.routes)
+    table.set_gate(routes[id].slot, delivery.find(id)->gate().admits_from());
 }
 
 void BrokerState::maintain_slice() {
