@@ -287,6 +287,7 @@ void Session::log(LogLevel level, std::string_view message, const shm::RouteIden
   line.guest = guest_;
   line.principal = principal_;
   line.has_principal = guest_ != 0 || pinned_.has_value();
+  line.source = log_source(pinned_, connector_.uid);
   std::string who = guest_ != 0 ? "guest " + std::to_string(guest_)
                                 : "connection of uid " + std::to_string(connector_.uid) + " (pid " +
                                       std::to_string(connector_.pid) + ")";
