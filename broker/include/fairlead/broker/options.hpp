@@ -47,7 +47,9 @@ struct BrokerOptions {
   shm::control::BackingWish backing = shm::control::BackingWish::automatic;
 
   /// Called from several threads, one at a time, never while a publish waits for it. Empty: nothing
-  /// is logged. It must not call the broker.
+  /// is logged. It must not call the broker, and what it waits for must not either: stop(),
+  /// reload_policy() and the destructor wait for a line that is being written, so that would wait
+  /// for ever.
   std::function<void(const LogRecord&)> logger{};
   LogLevel log_level = LogLevel::info;
 
