@@ -44,7 +44,8 @@ BrokerState::BrokerState(BrokerOptions wished, Policy loaded)
       outboxes(delivery, *this,
                OutboxTiming{.spin_nanoseconds = spin_of(options, *policy),
                             .first_pause_nanoseconds = nanoseconds(options.first_pause),
-                            .longest_pause_nanoseconds = nanoseconds(options.longest_pause)},
+                            .longest_pause_nanoseconds = nanoseconds(options.longest_pause),
+                            .longest_block_nanoseconds = nanoseconds(options.longest_block)},
                clock) {}
 
 BrokerState::~BrokerState() = default;

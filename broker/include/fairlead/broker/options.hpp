@@ -62,6 +62,9 @@ struct BrokerOptions {
   /// first to the longest, doubling.
   std::chrono::nanoseconds first_pause = std::chrono::microseconds(100);
   std::chrono::nanoseconds longest_pause = std::chrono::milliseconds(4);
+  /// How long a guest's publish waits for full routes at most, whatever it asks: the principal's
+  /// other outboxes wait with it.
+  std::chrono::nanoseconds longest_block = std::chrono::seconds(60);
 };
 
 /// $XDG_RUNTIME_DIR/fairlead/<name>.sock, or /run/fairlead/<name>.sock without that variable. The
