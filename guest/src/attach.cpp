@@ -38,7 +38,9 @@ Attachment attach(AttachOptions options) {
   hello.protocol_version = control::kProtocolVersion;
   hello.layout_hash = shm::kLayoutHash;
   hello.capsule = options.capsule ? *options.capsule : shm::make_random_uuid();
-  hello.principal.assign(checked_principal(options.principal));
+  // "system" stays as it is written: nothing at all means "whatever the policy names".
+  (void)checked_principal(options.principal);
+  hello.principal.assign(options.principal);
   hello.program.assign(program_name(options));
   auto connection = std::make_shared<Connection>(find_socket(options), options.timeout);
   const auto answer = connection->ask<control::Welcome>(Kind::hello, hello, Kind::welcome);

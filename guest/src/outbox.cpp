@@ -145,7 +145,8 @@ PublishStatus Outbox::enter(const Entry& entry, Deadline deadline, std::uint64_t
 Outbox::Room Outbox::make_room(std::uint64_t record_bytes) noexcept {
   const std::uint64_t accepted_number =
       receipt_.accepted_number.load(std::memory_order_acquire);  // sync: receipt
-  const std::uint64_t accepted = receipt_.accepted_bytes.load(std::memory_order_acquire);
+  const std::uint64_t accepted =
+      receipt_.accepted_bytes.load(std::memory_order_acquire);  // sync: accepted-bytes
   if (accepted > tail_ || tail_ - accepted > ring_bytes_ || accepted_number > newest_number_) {
     return Room::corrupt;
   }

@@ -241,6 +241,41 @@ TEST(Limits, too_many_requests_that_wait_are_a_violation) {
   EXPECT_TRUE(broker.logged("more requests than may wait"));
 }
 
+TEST(Limits, a_request_that_waits_goes_on_when_a_liar_s_descriptors_come_back) {
+  TestBroker broker({.policy = policy("", "[broker]\ndescriptors_in_flight = 3\n")});
+  const auto liar = broker.guest("alice");
+  const auto outbox = liar->open_outbox();
+  liar->send(own_packet(*liar));
+  EXPECT_EQ(liar->receive().kind(), Kind::subscribed);  // and never acknowledged
+  const auto guest = broker.guest("alice", 2);
+  const auto other = broker.guest("alice", 3);
+  guest->send(own_packet(*guest));
+  other->set_gate(true);  // sockets are read in the order in which something came
+  outbox->set_tail(7);
+  liar->plain(Kind::kick);
+  EXPECT_TRUE(liar->hung_up());
+  const Reply reply = guest->receive();
+  ASSERT_EQ(reply.kind(), Kind::subscribed);
+}
+
+TEST(Limits, requests_that_wait_go_on_one_after_the_other_without_anything_to_wake_for) {
+  TestBroker broker({.policy = policy("", "[broker]\ndescriptors_in_flight = 14\n")});
+  const auto idle = broker.guest("alice");
+  for (int each = 0; each < 3; ++each) {
+    idle->send(own_packet(*idle));
+    ASSERT_EQ(idle->receive().kind(), Kind::subscribed);
+  }
+  const auto guest = broker.guest("alice", 2);
+  const auto other = broker.guest("alice", 3);
+  for (int each = 0; each < 3; ++each) guest->send(own_packet(*guest));
+  other->set_gate(true);  // sockets are read in the order in which something came
+  idle->leave();
+  for (int each = 0; each < 3; ++each) {
+    const Reply reply = guest->receive();  // nothing is acknowledged meanwhile
+    ASSERT_EQ(reply.kind(), Kind::subscribed) << each;
+  }
+}
+
 TEST(Limits, a_sealed_route_cannot_be_mapped_writable_or_resized) {
   TestBroker broker;
   const auto guest = broker.guest("alice");

@@ -277,5 +277,24 @@ TEST_F(Serving, an_idle_outbox_asks_for_a_kick_and_is_looked_at_no_more) {
   EXPECT_EQ(accepted(guest), 1U);
 }
 
+TEST_F(Serving, R21_nobody_waits_for_ever_whatever_it_asks) {
+  add_routes("a.*", 1, shm::EvictionPolicy::reject, 100);
+  const GuestId patient = add_publisher("alice");
+  const GuestId other = add_publisher("alice");
+  publish(patient, "a.b", std::string(90, 'x'));
+  serve_all();
+  publish(patient, "a.b", std::string(90, 'y'), UINT64_MAX);
+  serve_all();
+  publish(other, "other", "z");
+  now_ += 59'000'000'000;
+  serve_all();
+  EXPECT_EQ(accepted(patient), 1U);
+  now_ += 2'000'000'000;
+  serve_all();
+  EXPECT_EQ(accepted(patient), 2U);
+  EXPECT_EQ(accepted(other), 1U);
+  EXPECT_EQ(reports_.at(1).reason, Refusal::full);
+}
+
 }  // namespace
 }  // namespace fairlead::broker

@@ -97,6 +97,17 @@ TEST(Outbox, a_topic_that_the_policy_does_not_allow_is_refused_and_delivered_now
   EXPECT_EQ(route->payloads(), std::vector<std::string>({"fine"}));
 }
 
+// A guest whose socket is full leaves the kick out.
+TEST(Outbox, any_packet_of_its_guest_is_as_good_as_a_kick) {
+  TestBroker broker;
+  const auto guest = broker.guest("alice");
+  const auto outbox = guest->open_outbox();
+  outbox->write("t", "x");
+  (void)outbox->show();
+  guest->set_gate(true);
+  EXPECT_EQ(outbox->wait_for(outbox->newest()).matched.load(), 0U);
+}
+
 TEST(Outbox, the_log_says_once_for_each_guest_and_reason_why_a_publish_was_refused) {
   std::atomic<std::uint64_t> now{1'000'000'000};
   TestBroker broker({.policy = std::string(kPolicy),

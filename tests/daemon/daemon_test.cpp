@@ -120,6 +120,20 @@ TEST(Daemon, a_bad_policy_at_the_start_is_exit_code_3) {
   EXPECT_TRUE(daemon.segments().empty());
 }
 
+TEST(Daemon, a_policy_that_is_not_there_is_exit_code_3) {
+  Daemon daemon({.arguments = {"--policy", "/nonexistent/policy.toml"}});
+  EXPECT_EQ(daemon.exit_code(), 3);
+  EXPECT_EQ(daemon.standard_error(),
+            "fairlead-broker: there is no policy file '/nonexistent/policy.toml'\n");
+}
+
+TEST(Daemon, a_policy_without_a_name_is_exit_code_2_and_not_no_policy) {
+  Daemon daemon({.arguments = {"--policy", ""}});
+  EXPECT_EQ(daemon.exit_code(), 2);
+  EXPECT_EQ(daemon.standard_error(),
+            "fairlead-broker: --policy names no file; see fairlead-broker --help\n");
+}
+
 TEST(Daemon, a_name_that_is_taken_is_exit_code_4) {
   Daemon first;
   ASSERT_TRUE(first.ready());

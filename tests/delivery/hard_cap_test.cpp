@@ -125,6 +125,38 @@ TEST(HardCap, R15_a_message_that_no_eviction_makes_room_for_evicts_nothing) {
   EXPECT_EQ(outcome.evicted, 0U);
 }
 
+TEST(HardCap, R29_what_went_for_the_budget_is_said_to_when_the_segment_refuses_afterwards) {
+  shm::RouteIdentity identity = identity_of("*", kCap, kCap, 64);
+  GuardedRoute route(identity);
+  for (int each = 0; each < 10; ++each) ASSERT_TRUE(route.push_bytes("p", 10'000).taken());
+  const broker::PushOutcome outcome = route.push_bytes("p", kCap);
+  EXPECT_EQ(outcome.refusal, Refusal::segment_full);
+  EXPECT_EQ(outcome.evicted, 10U);
+  const DrainResult result = route.guest().drain(~std::uint64_t{0}, ~std::size_t{0});
+  EXPECT_EQ(result.ended.messages, 10U);
+  EXPECT_EQ(result.ended.reason, shm::LossReason::budget);
+}
+
+TEST(HardCap, R29_what_went_for_the_segment_is_said_to) {
+  GuardedRoute route(capped(EvictionPolicy::oldest_head, 64));
+  ASSERT_TRUE(route.push_bytes("first", 10'000).taken());
+  while (route.counters().evicted.load() == 0) ASSERT_TRUE(route.push_bytes("p", 10'000).taken());
+  const DrainResult result = route.guest().drain(~std::uint64_t{0}, ~std::size_t{0});
+  EXPECT_EQ(result.ended.messages, 1U);
+  EXPECT_EQ(result.ended.reason, shm::LossReason::segment_full);
+}
+
+// Nobody else's message went, and every message of the lane that follows tells of it.
+TEST(HardCap, R29_what_a_full_lane_gave_up_is_told_by_its_next_message_unless_all_of_it_goes) {
+  GuardedRoute route(identity_of("*", 16'384 + 100, 8 * 1024 * 1024, 64));
+  for (int each = 0; each < 16'385; ++each) ASSERT_TRUE(route.push("deep", "").taken());
+  EXPECT_EQ(route.counters().evicted.load(), 1U);
+  ASSERT_TRUE(route.push_bytes("other", 16'384 + 100).taken());
+  const DrainResult result = route.guest().drain(~std::uint64_t{0}, ~std::size_t{0});
+  EXPECT_EQ(result.ended.messages, 16'385U);
+  EXPECT_EQ(result.ended.reason, shm::LossReason::budget) << "of the newest";
+}
+
 TEST(HardCap, a_full_file_system_is_a_refusal_and_nothing_is_evicted_for_it) {
   GuardedRoute route(capped(EvictionPolicy::oldest_head));
   ASSERT_TRUE(route.push_bytes("p", 1'000).taken());

@@ -276,6 +276,17 @@ TEST(PubSubPolicy, what_the_policy_refuses_is_told_in_its_words) {
   EXPECT_THAT(stranger.error, HasSubstr("bob"));
 }
 
+TEST(PubSubPolicy, the_system_principal_can_be_chosen_among_several) {
+  const BrokerProcess broker(
+      "[[principal]]\nname = \"system\"\nuid = \"self\"\npublish = [\"*\"]\n"
+      "[[principal]]\nname = \"alice\"\nuid = \"self\"\npublish = [\"*\"]\n");
+  const Ended pub =
+      run_to_end(fairlead({"pub", "t", "--principal", "system", "--socket", broker.socket()}), "x");
+  EXPECT_EQ(pub.code, 0) << pub.error;
+  const Ended unasked = run_to_end(fairlead({"pub", "t", "--socket", broker.socket()}), "x");
+  EXPECT_EQ(unasked.code, 1) << "the policy allows two";
+}
+
 TEST(PubSubPolicy, a_subscription_that_asks_for_nothing_gets_what_the_policy_allows) {
   const BrokerProcess broker(
       "[[principal]]\nname = \"*\"\nuid = \"self\"\npublish = [\"*\"]\nsubscribe = [\"*\"]\n"

@@ -57,15 +57,16 @@ void AttachServer::turn() {
   const std::size_t ready = loop_.wait(tags, sleep_nanoseconds());
   for (std::size_t index = 0; index < ready; ++index) on_event(tags[index]);
   accept_handed_in();
-  retry_deferred();
   serve_outboxes();
   maintain();
   expire(state_.clock());
+  retry_deferred();  // after all that may have made room
   listen_again(state_.clock());
   state_.log.flush();
 }
 
 std::optional<std::uint64_t> AttachServer::sleep_nanoseconds() {
+  if (retry_soon_) return 0;
   std::optional<std::uint64_t> until;
   const auto consider = [&](std::optional<std::uint64_t> moment) {
     if (moment) until = std::min(until.value_or(*moment), *moment);
@@ -209,11 +210,19 @@ void AttachServer::accept_handed_in() {
 void AttachServer::retry_deferred() {
   std::vector<SessionId> waiting;
   waiting.swap(deferred_);
+  retry_soon_ = false;
   for (const SessionId id : waiting) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) continue;
-    found->second->retry();
-    after(id, *found->second);
+    Session& session = *found->second;
+    try {
+      session.retry();
+    } catch (const std::exception& error) {
+      session.leave(Farewell::stopping, std::string("cannot be served: ") + error.what());
+    }
+    // One that ends here makes room for those that were asked before it.
+    retry_soon_ = retry_soon_ || session.over() || session.stopped_early();
+    after(id, session);
   }
 }
 

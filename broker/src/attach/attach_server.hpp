@@ -77,7 +77,8 @@ class AttachServer {
   std::multimap<std::uint64_t, SessionId> deadlines_;
   std::unordered_map<SessionId, std::multimap<std::uint64_t, SessionId>::iterator> deadline_of_;
   std::vector<SessionId> deferred_;
-  shm::UniqueFd spare_;  // given up to be able to refuse when descriptors run out
+  bool retry_soon_ = false;  // there may be room for some of them
+  shm::UniqueFd spare_;      // given up to be able to refuse when descriptors run out
   std::optional<std::uint64_t> listen_again_nanoseconds_;  // while it does not even help
   std::mutex handing_in_;
   std::vector<std::pair<shm::UniqueFd, std::string>> handed_in_;

@@ -5,6 +5,7 @@
 #include <fairlead/shm/principal.hpp>
 
 #include "attach/packet.hpp"
+#include "attach/peer_process.hpp"
 #include "policy/limits_of.hpp"
 
 namespace fairlead::broker {
@@ -27,6 +28,7 @@ Session::Session(BrokerState& state, shm::UniqueFd socket, const shm::PeerCreden
     : state_(state),
       socket_(std::move(socket)),
       connector_(connector),
+      connector_process_(open_connector(socket_.get(), connector.pid)),
       pinned_(std::move(pinned_by_host)),
       by_host_(pinned_.has_value()),
       opened_nanoseconds_(state.clock()) {
@@ -113,6 +115,7 @@ void Session::handle(std::span<const std::byte> packet,
 }
 
 void Session::handle_attached(const Header& header, std::span<const std::byte> packet) {
+  wake_outbox();
   // These two never wait: what a deferred request waits for may be this very acknowledgement.
   if (header.kind == Kind::acknowledge) return dispatch(packet, &Session::on_acknowledge);
   if (header.kind == Kind::kick) return dispatch(packet, &Session::on_kick);
@@ -284,6 +287,7 @@ void Session::log(LogLevel level, std::string_view message, const shm::RouteIden
   line.guest = guest_;
   line.principal = principal_;
   line.has_principal = guest_ != 0 || pinned_.has_value();
+  line.source = log_source(pinned_, connector_.uid);
   std::string who = guest_ != 0 ? "guest " + std::to_string(guest_)
                                 : "connection of uid " + std::to_string(connector_.uid) + " (pid " +
                                       std::to_string(connector_.pid) + ")";

@@ -55,6 +55,8 @@ class Session {
   /// after every turn of the loop.
   [[nodiscard]] bool deferred() const noexcept { return !deferred_.empty() || listing_; }
   void retry();
+  /// Requests are left after retry() because it had done enough, not because there is no room.
+  [[nodiscard]] bool stopped_early() const noexcept { return costly_ && !deferred_.empty(); }
 
   /// Ends a route of this guest without its asking, tells it and the log why.
   void end_route(std::uint64_t subscription, shm::RouteState state, shm::Refusal reason,
@@ -136,6 +138,7 @@ class Session {
   // session_outbox.cpp
   void on_open_outbox(const shm::control::OpenOutbox& packet);
   void on_kick(const shm::control::Plain& packet);
+  void wake_outbox();
   struct OutboxPlan;
   [[nodiscard]] bool plan_outbox(const shm::control::OpenOutbox& packet, OutboxPlan& plan);
   void make_outbox(const shm::control::OpenOutbox& packet, OutboxPlan& plan);
@@ -148,6 +151,7 @@ class Session {
   BrokerState& state_;
   shm::UniqueFd socket_;
   shm::PeerCredentials connector_;
+  shm::UniqueFd connector_process_;  // a pidfd, until the hello
   std::optional<std::string> pinned_;
   bool by_host_;
   Stage stage_ = Stage::fresh;

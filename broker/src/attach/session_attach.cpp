@@ -1,4 +1,6 @@
 // Minting and hello: who a connection is.
+#include <unistd.h>
+
 #include <algorithm>
 
 #include <fairlead/shm/layout/layout_hash.hpp>
@@ -6,6 +8,7 @@
 
 #include "attach/lingering.hpp"
 #include "attach/packet.hpp"
+#include "attach/peer_process.hpp"
 #include "attach/session.hpp"
 #include "policy/limits_of.hpp"
 #include "policy/refusals.hpp"
@@ -138,13 +141,16 @@ void Session::on_hello(const control::Hello& packet,
   // connected (a keeper); without it, who connected.
   const bool known = sender && sender->pid > 0;
   guest->process = known ? sender->pid : connector_.pid;
-  process_ = open_process(guest->process);
   guest->user = known ? sender->uid : connector_.uid;
   guest->capsule = packet.capsule;
   guest->program = packet.program.view();
   guest->rule = decision.rule;
-  guest->facts = gather_peer_facts(guest->process, guest->user);
+  shm::UniqueFd process = std::move(connector_process_);
+  if (guest->process != connector_.pid) process = open_process(guest->process);
+  guest->facts = gather_facts_of(process, guest->process, guest->user);
   guest->boundary = judge_boundary(guest->facts, shm::Backing::sealed);
+  // We are trusted, and would have to wait for our own end.
+  if (guest->process != ::getpid()) process_ = std::move(process);
   costly_ = true;
   principal_ = guest->principal;
   const Guest& attached = *guest;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "attach/packet.hpp"
+#include "attach/peer_process.hpp"
 #include "attach/session.hpp"
 
 namespace fairlead::broker {
@@ -12,12 +13,14 @@ namespace {
 
 // Segments hold everybody's messages. Our own uid is not enough: a guest of that uid in a sandbox
 // must not see others'. Who shares our namespaces could read named segments and our memory anyway.
-bool may_see_everything(const shm::PeerCredentials& asker, std::string& sentence) {
+// It is the process that connected: not one that got its pid after it.
+bool may_see_everything(const shm::UniqueFd& process, const shm::PeerCredentials& asker,
+                        std::string& sentence) {
   if (asker.uid != ::geteuid()) {
     sentence = "only the broker's own user may list sealed segments";
     return false;
   }
-  const PeerFacts facts = gather_peer_facts(asker.pid, asker.uid);
+  const PeerFacts facts = gather_facts_of(process, asker.pid, asker.uid);
   if (facts.process_namespace != Separation::shared ||
       facts.mount_namespace != Separation::shared) {
     sentence = "sealed segments are not listed for processes in a sandbox";
@@ -32,7 +35,7 @@ void Session::on_list_sealed(const control::Plain& packet) {
   if (listing_) return violate("asked for a second list before the first was at its end");
   costly_ = true;
   std::string sentence;
-  if (!may_see_everything(connector_, sentence))
+  if (!may_see_everything(connector_process_, connector_, sentence))
     return refuse_attach(packet.header.request, ErrorCode::denied, sentence);
   listing_ = true;
   list_request_ = packet.header.request;

@@ -129,7 +129,11 @@ void Session::make_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
   leave(Farewell::stopping, "could not be sent its outbox: too many descriptors in flight");
 }
 
-void Session::on_kick(const control::Plain&) {
+// Every packet is one.
+void Session::on_kick(const control::Plain&) {}
+
+// A guest whose socket is full leaves the kick out: what it sent before wakes us up as well.
+void Session::wake_outbox() {
   const std::lock_guard lock(state_.mutex);
   state_.outboxes.kicked(guest_);
 }

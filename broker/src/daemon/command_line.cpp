@@ -66,7 +66,11 @@ CommandLine interpret(const cxxopts::ParseResult& given, const cxxopts::Options&
   line.name = given["name"].as<std::string>();
   line.socket_path = given.count("socket") > 0 ? given["socket"].as<std::string>()
                                                : default_socket_path(line.name);
-  if (given.count("policy") > 0) line.policy_path = given["policy"].as<std::string>();
+  if (given.count("policy") > 0) {
+    line.policy_path = given["policy"].as<std::string>();
+    // Without a policy other rules hold: not what somebody means whose variable is empty.
+    if (line.policy_path.empty()) return wrong("--policy names no file");
+  }
   const std::string level = given["log-level"].as<std::string>();
   const auto known = parse_level(level);
   if (!known) return wrong("unknown log level '" + level + "'");

@@ -19,6 +19,7 @@ inline constexpr int kExitNoMemory = 6;     // /dev/shm or memory is full
     case ErrorCode::invalid_argument:
       return kExitUsage;
     case ErrorCode::policy_invalid:
+    case ErrorCode::not_found:  // the policy file: nothing else has to be there
       return kExitPolicy;
     case ErrorCode::name_taken:
     case ErrorCode::foreign_segment:

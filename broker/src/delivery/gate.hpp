@@ -25,7 +25,10 @@ class Gate {
   [[nodiscard]] bool admits(std::uint64_t sequence) const noexcept {
     return sequence >= from_ && sequence < until_;
   }
-  [[nodiscard]] std::uint64_t admits_from() const noexcept { return from_; }
+  // What it admits from now on, as the route table shows it: kNever when retired.
+  [[nodiscard]] std::uint64_t admits_from() const noexcept {
+    return until_ == kNever ? from_ : kNever;
+  }
 
  private:
   std::uint64_t from_;

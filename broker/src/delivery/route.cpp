@@ -55,10 +55,10 @@ PushOutcome Route::refuse(Refusal reason, std::optional<Lane> lane,
 
 // Ends the life of an empty lane. What it lost since its last delivered message can no longer be
 // told by a message of its own (R29).
-void Route::give_back(Lane lane, LossReason reason) {
+void Route::give_back(Lane lane) {
   lanes_.erase(writer_.principal(lane));
   const RouteWriter::Loss loss = writer_.close_lane(lane);
-  writer_.add_aggregate_loss(loss, reason);
+  writer_.add_aggregate_loss(loss, loss.messages > 0 ? loss_reasons_[lane] : LossReason::none);
   if (eviction_) eviction_->changed(lane);
 }
 
@@ -69,7 +69,7 @@ bool Route::look(Lane lane, std::optional<Lane> keep) {
   if (seen.poisoned) return false;
   if (seen.messages > 0 && eviction_) eviction_->changed(lane);
   if (writer_.depth(lane) == 0 && lane != keep) {
-    give_back(lane, LossReason::budget);
+    give_back(lane);
     return true;
   }
   return seen.messages > 0;
@@ -119,17 +119,19 @@ void Route::maintain() noexcept {
 
 bool Route::evict_from(Lane lane, std::optional<Lane> keep, LossReason reason,
                        std::uint32_t& evicted) {
+  if (loss_reasons_.size() <= lane) loss_reasons_.resize(lane + std::size_t{1});
   switch (writer_.evict_head(lane)) {
     case RouteWriter::Evict::poisoned:
       return false;
     case RouteWriter::Evict::evicted:
+      loss_reasons_[lane] = reason;
       ++evicted;
       break;
     case RouteWriter::Evict::nothing:
       break;  // the guest took it just now, which is room as well
   }
   if (eviction_) eviction_->changed(lane);
-  if (writer_.depth(lane) == 0 && lane != keep) give_back(lane, reason);
+  if (writer_.depth(lane) == 0 && lane != keep) give_back(lane);
   return true;
 }
 
@@ -143,7 +145,7 @@ bool Route::evict_one(std::optional<Lane> arriving, std::uint64_t cost, LossReas
     if (writer_.head(*victim) == before) return evict_from(*victim, arriving, reason, evicted);
     // The guest has been there: that changes who is the right one, and may be room enough.
     eviction_->changed(*victim);
-    if (writer_.depth(*victim) == 0 && *victim != arriving) give_back(*victim, reason);
+    if (writer_.depth(*victim) == 0 && *victim != arriving) give_back(*victim);
     return true;
   }
   return false;
@@ -330,7 +332,7 @@ PushOutcome Route::commit(std::string_view principal, const RouteWriter::Reserva
 void Route::abandon_if_empty(std::optional<Lane> lane) noexcept {
   if (!lane || !writer_.in_use(*lane) || writer_.depth(*lane) != 0) return;
   try {
-    give_back(*lane, LossReason::segment_full);
+    give_back(*lane);
   } catch (const std::bad_alloc&) {
     // Its chunks are lost to the segment until the route ends.
   }

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <fairlead/shm/constants.hpp>
 #include <fairlead/shm/growable_memory.hpp>
@@ -42,6 +43,7 @@ class Route {
   Route& operator=(const Route&) = delete;
 
   [[nodiscard]] bool admits(std::string_view principal, std::uint64_t sequence) const noexcept;
+  [[nodiscard]] const Gate& gate() const noexcept { return *gate_; }
 
   // The message becomes visible; call move_doorbell(), a seq_cst fence and settle() after a group
   // of pushes. The caller asked admits() before.
@@ -100,7 +102,7 @@ class Route {
   bool absorb_reports(std::optional<shm::Lane> keep, Enough&& enough);
   bool look(shm::Lane lane, std::optional<shm::Lane> keep);
   void abandon_if_empty(std::optional<shm::Lane> lane) noexcept;
-  void give_back(shm::Lane lane, shm::LossReason reason);
+  void give_back(shm::Lane lane);
   [[nodiscard]] std::optional<shm::Lane> find(std::string_view principal) const noexcept;
   void pushed(shm::Lane lane, const shm::MessageStamp& stamp);
 
@@ -117,6 +119,7 @@ class Route {
   std::shared_ptr<const Gate> gate_;
   std::unique_ptr<Eviction> eviction_;
   std::unordered_map<std::string, shm::Lane, NameHash, std::equal_to<>> lanes_;
+  std::vector<shm::LossReason> loss_reasons_;  // by lane: of its newest eviction
   int wake_descriptor_;
   std::uint64_t report_credit_ = shm::kMaximumFruitlessReports;
   std::uint32_t reports_left_ = 0;  // in this operation

@@ -56,13 +56,14 @@ struct Outbox {
 // after the other, whichever of its outboxes they come from (R09).
 struct Publisher {
   std::string principal;
-  std::uint32_t slot = 0;     // in the rotation
-  std::size_t outboxes = 0;   // open
-  std::deque<Outbox*> ready;  // those with something in them, in turn
-  Outbox* current = nullptr;  // whose message is being delivered
-  PatientFanOut fan_out;      // of that message
-  std::uint64_t cost = 0;     // of that message in one route
-  bool charged = false;       // something was paid for that message
+  std::uint32_t slot = 0;                       // in the rotation
+  std::size_t outboxes = 0;                     // open
+  std::deque<Outbox*> ready;                    // those with something in them, in turn
+  Outbox* current = nullptr;                    // whose message is being delivered
+  PatientFanOut fan_out;                        // of that message
+  std::uint64_t cost = 0;                       // of that message in one route
+  bool charged = false;                         // something was paid for that message
+  std::uint64_t patient_until_nanoseconds = 0;  // it waits for full routes; 0 = not at all
   bool in_rotation = false;
   bool waiting = false;                 // for room in full routes, or for the host's own publish
   std::uint64_t retry_nanoseconds = 0;  // when waiting: when to try again

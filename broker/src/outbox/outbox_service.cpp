@@ -265,6 +265,8 @@ void OutboxService::start(Publisher& publisher, Outbox& outbox) {
   publisher.charged = false;
   publisher.pause_nanoseconds = 0;
   publisher.cost = std::max(bytes, kMinimumPublishCost);
+  publisher.patient_until_nanoseconds =
+      std::min(message.block_until_nanoseconds, now + timing_.longest_block_nanoseconds);
   Refusal refusal = supervisor_.check(outbox.owner, message.topic, message.payload.size(), now);
   try {
     if (refusal == Refusal::none) {
@@ -303,7 +305,7 @@ PatientFanOut::Progress OutboxService::proceed(Publisher& publisher, std::size_t
   const OutboxMessage& message = publisher.current->reader.message();
   // A clock is read only where it matters.
   const bool patient =
-      message.block_until_nanoseconds != 0 && clock_() < message.block_until_nanoseconds;
+      publisher.patient_until_nanoseconds != 0 && clock_() < publisher.patient_until_nanoseconds;
   return publisher.fan_out.proceed(delivery_, message.payload, most_routes, patient, visited);
 }
 

@@ -44,6 +44,8 @@ struct OutboxTiming {
   std::uint64_t spin_nanoseconds = 50'000;          // an outbox stays polled that long when empty
   std::uint64_t first_pause_nanoseconds = 100'000;  // before a full route is asked again
   std::uint64_t longest_pause_nanoseconds = 4'000'000;
+  // For full routes, whatever the guest asks: other outboxes of its principal wait with it (R09).
+  std::uint64_t longest_block_nanoseconds = 60'000'000'000;
 };
 
 // Not thread-safe; the broker's mutex guards it. Times are CLOCK_MONOTONIC nanoseconds.

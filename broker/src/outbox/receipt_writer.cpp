@@ -29,13 +29,13 @@ void ReceiptWriter::acknowledge(std::uint64_t number, const PublishReport& repor
   show(receipt.refused, report.refused);
   show(receipt.first_refusal, report.reason);
   receipt.publish_number.store(number, std::memory_order_release);
-  header_.accepted_bytes.store(position, std::memory_order_relaxed);
-  header_.accepted_number.store(number, std::memory_order_release);  // sync: receipt
+  header_.accepted_bytes.store(position, std::memory_order_release);  // sync: accepted-bytes
+  header_.accepted_number.store(number, std::memory_order_release);   // sync: receipt
   moved_ = true;
 }
 
 void ReceiptWriter::pass(std::uint64_t position) noexcept {
-  header_.accepted_bytes.store(position, std::memory_order_release);
+  header_.accepted_bytes.store(position, std::memory_order_release);  // sync: accepted-bytes
   moved_ = true;
 }
 

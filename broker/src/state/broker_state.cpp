@@ -44,7 +44,8 @@ BrokerState::BrokerState(BrokerOptions wished, Policy loaded)
       outboxes(delivery, *this,
                OutboxTiming{.spin_nanoseconds = spin_of(options, *policy),
                             .first_pause_nanoseconds = nanoseconds(options.first_pause),
-                            .longest_pause_nanoseconds = nanoseconds(options.longest_pause)},
+                            .longest_pause_nanoseconds = nanoseconds(options.longest_pause),
+                            .longest_block_nanoseconds = nanoseconds(options.longest_block)},
                clock) {}
 
 BrokerState::~BrokerState() = default;
@@ -192,7 +193,8 @@ void BrokerState::set_gate(Guest& guest, bool open) {
   } else {
     guest.gates.retire(next);
   }
-  for (const RouteId id : guest.routes) table.set_gate(routes[id].slot, open ? next : Gate::kNever);
+  for (const RouteId id : guest.routes)
+    table.set_gate(routes[id].slot, delivery.find(id)->gate().admits_from());
 }
 
 void BrokerState::maintain_slice() {

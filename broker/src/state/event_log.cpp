@@ -6,6 +6,8 @@ namespace fairlead::broker {
 namespace {
 
 constexpr RateLimit kLines{.units = 20, .burst = 200};
+constexpr RateLimit kLinesOfOne{.units = 5, .burst = 50};
+constexpr std::size_t kMaximumSources = 1'024;
 
 }  // namespace
 
@@ -30,7 +32,7 @@ EventLog::EventLog(std::function<void(const LogRecord&)> sink, LogLevel level,
 void EventLog::add(LogLine line) {
   if (!sink_ || line.level < level_) return;
   const std::lock_guard lock(collecting_);
-  if (!bucket_.take(1, clock_())) {
+  if (!may_write(line)) {
     ++dropped_;
     return;
   }
@@ -39,6 +41,16 @@ void EventLog::add(LogLine line) {
     dropped_ = 0;
   }
   lines_.push_back(std::move(line));
+}
+
+// With the lock held.
+bool EventLog::may_write(const LogLine& line) {
+  const std::uint64_t now = clock_();
+  if (!line.source.empty()) {
+    if (sources_.size() >= kMaximumSources) sources_ = {};  // all of them together have kLines
+    if (sources_.take(line.source, kLinesOfOne, 1, now) != RateOutcome::within) return false;
+  }
+  return bucket_.take(1, now);
 }
 
 void EventLog::flush() noexcept {

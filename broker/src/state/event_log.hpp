@@ -9,6 +9,7 @@
 
 #include <fairlead/broker/options.hpp>
 
+#include "policy/rate_table.hpp"
 #include "policy/token_bucket.hpp"
 
 namespace fairlead::broker {
@@ -17,6 +18,7 @@ namespace fairlead::broker {
 struct LogLine {
   LogLevel level = LogLevel::info;
   std::string message{};
+  std::string source{};     // who can cause such lines; empty: nobody but us
   std::string principal{};  // canonical
   bool has_principal = false;
   std::string pattern{};
@@ -25,7 +27,8 @@ struct LogLine {
 };
 
 // Thread-safe. A guest can cause lines: beyond 200 at once and 20 per second they are dropped, and
-// the next one that is written says how many were.
+// the next one that is written says how many were. One source alone gets a quarter of that, so that
+// it does not hide what there is to say about others.
 class EventLog {
  public:
   EventLog(std::function<void(const LogRecord&)> sink, LogLevel level,
@@ -40,11 +43,14 @@ class EventLog {
   void flush() noexcept;
 
  private:
+  [[nodiscard]] bool may_write(const LogLine& line);
+
   std::function<void(const LogRecord&)> sink_;
   LogLevel level_;
   std::function<std::uint64_t()> clock_;
   std::mutex collecting_;  // guards what follows
   std::vector<LogLine> lines_;
+  RateTable sources_;
   TokenBucket bucket_;
   std::uint64_t dropped_ = 0;
   std::mutex writing_;  // held while the sink runs

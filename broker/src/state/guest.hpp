@@ -64,4 +64,9 @@ struct Guest {
   bool by_host = false;           // the embedding host vouched for it, not the policy
 };
 
+/// Whose log lines are counted together: see EventLog.
+[[nodiscard]] inline std::string log_source(const std::optional<std::string>& pinned, uid_t user) {
+  return pinned ? "principal " + *pinned : "uid " + std::to_string(user);
+}
+
 }  // namespace fairlead::broker

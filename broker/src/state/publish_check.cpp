@@ -63,6 +63,7 @@ void BrokerState::tell_once(Guest& guest, Refusal refusal, std::string_view topi
                         std::string(shm::displayed_principal(guest.principal)) +
                         ": refused a publish, and will not tell of others like it: " +
                         sentence_of(refusal, guest, topic, payload_bytes),
+             .source = log_source(guest.pinned, guest.peer.uid),
              .principal = guest.principal,
              .has_principal = true,
              .guest = guest.id});

@@ -47,7 +47,9 @@ struct BrokerOptions {
   shm::control::BackingWish backing = shm::control::BackingWish::automatic;
 
   /// Called from several threads, one at a time, never while a publish waits for it. Empty: nothing
-  /// is logged. It must not call the broker.
+  /// is logged. It must not call the broker, and what it waits for must not either: stop(),
+  /// reload_policy() and the destructor wait for a line that is being written, so that would wait
+  /// for ever.
   std::function<void(const LogRecord&)> logger{};
   LogLevel log_level = LogLevel::info;
 
@@ -60,6 +62,9 @@ struct BrokerOptions {
   /// first to the longest, doubling.
   std::chrono::nanoseconds first_pause = std::chrono::microseconds(100);
   std::chrono::nanoseconds longest_pause = std::chrono::milliseconds(4);
+  /// How long a guest's publish waits for full routes at most, whatever it asks: the principal's
+  /// other outboxes wait with it.
+  std::chrono::nanoseconds longest_block = std::chrono::seconds(60);
 };
 
 /// $XDG_RUNTIME_DIR/fairlead/<name>.sock, or /run/fairlead/<name>.sock without that variable. The

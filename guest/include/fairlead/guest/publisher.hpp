@@ -23,7 +23,7 @@ struct PublisherOptions {
 
 struct PublishOptions {
   /// How long this publish may be held back: by a full outbox, and by full routes that rather
-  /// refuse than evict (R21). Zero: not at all.
+  /// refuse than evict (R21), for which the broker waits 60 s at most. Zero: not at all.
   std::chrono::nanoseconds block_for{0};
   /// How much longer to wait for the receipt. Zero: publishes asynchronously, ask outcome() or
   /// flush() later.

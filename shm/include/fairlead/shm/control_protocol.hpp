@@ -63,8 +63,9 @@ struct Hello {
   std::uint32_t reserved;
   std::uint64_t layout_hash;
   Uuid capsule;
-  FixedText<kMaximumPrincipalBytes> principal;  // empty: as minted, or the policy's name for my uid
-  FixedText<64> program;                        // for logs and dump, never trusted
+  // Empty: as minted, or the policy's name for my uid. The system principal is "system" here.
+  FixedText<kMaximumPrincipalBytes> principal;
+  FixedText<64> program;  // for logs and dump, never trusted
 };
 
 struct Subscribe {

@@ -53,6 +53,7 @@ struct ReceiptHeader {
   std::uint64_t outbox_id;  // never reused
   std::uint64_t ring_bytes;
   alignas(64) std::atomic<std::uint64_t> accepted_bytes;  // ring position the broker has consumed
+                                                          // // sync: accepted-bytes
   std::atomic<std::uint64_t>
       accepted_number;                  // newest publish number acknowledged  // sync: receipt
   std::atomic<std::uint32_t> doorbell;  // futex word: moves with acknowledgements
