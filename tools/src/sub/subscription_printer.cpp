@@ -20,6 +20,8 @@ namespace {
 constexpr const char* kName = "fairlead sub";
 // Subscription::descriptor() asks for a look now and then.
 constexpr auto kLongestPoll = std::chrono::seconds(30);
+// The broker says why right after it has ended a route; one that is stopped says nothing.
+constexpr auto kWordsTakeAtMost = std::chrono::seconds(2);
 
 Clock::time_point deadline_of(const std::optional<std::chrono::nanoseconds>& timeout) {
   return timeout ? Clock::now() + *timeout : Clock::time_point::max();
@@ -99,7 +101,7 @@ std::optional<SubscriptionPrinter::End> SubscriptionPrinter::wait() {
 }
 
 void SubscriptionPrinter::throw_end(DrainOutcome outcome) const {
-  const auto end = subscription_.end();
+  const auto end = subscription_.end(kWordsTakeAtMost);
   const std::string why = end && !end->sentence.empty() ? ": " + end->sentence : "";
   switch (outcome) {
     case DrainOutcome::closed:
