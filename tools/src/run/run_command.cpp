@@ -23,7 +23,11 @@ constexpr const char* kPurpose =
 constexpr const char* kAfter =
     "Example:\n"
     "  fairlead run --principal agent.scout -- fairlead sub 'task.scout.*'\n"
-    "  fairlead run --principal alice -- bwrap --ro-bind / / --tmpfs /dev/shm --unshare-all CMD\n"
+    "  fairlead run --principal alice -- bwrap --unshare-all --cap-drop ALL --die-with-parent "
+    "--ro-bind \\\n"
+    "      /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink \\\n"
+    "      usr/bin /bin --proc /proc --dev /dev --tmpfs /dev/shm --tmpfs /tmp CMD\n"
+    "In the second one CMD finds no socket: `fairlead sub` there says \"boundary enforced\".\n"
     "\n"
     "Exit codes: that of CMD, 128+N when signal N ended it, 125 run itself failed (also: wrong\n"
     "command line), 126 CMD cannot be started, 127 there is no CMD.\n";

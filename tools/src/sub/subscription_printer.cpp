@@ -118,7 +118,8 @@ void SubscriptionPrinter::throw_end(DrainOutcome outcome) const {
 
 std::string SubscriptionPrinter::summary() const {
   return std::to_string(messages_) + (messages_ == 1 ? " message (" : " messages (") +
-         std::to_string(bytes_) + " bytes), " + std::to_string(lost_messages_) + " lost";
+         std::to_string(bytes_) + (bytes_ == 1 ? " byte), " : " bytes), ") +
+         std::to_string(lost_messages_) + " lost";
 }
 
 }  // namespace fairlead::tools
