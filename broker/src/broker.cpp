@@ -23,6 +23,10 @@ Policy load_policy(const std::filesystem::path& path) {
   return path.empty() ? Policy::without_file(::geteuid()) : Policy::load(path, ::geteuid());
 }
 
+std::string policy_text(const std::filesystem::path& path) {
+  return path.empty() ? "no policy file: only its own user may attach" : "policy " + path.string();
+}
+
 BrokerOptions checked(BrokerOptions options) {
   if (shm::is_valid_broker_name(options.name)) return options;
   throw Error(ErrorCode::invalid_argument,
@@ -57,10 +61,15 @@ class Broker::Content {
         "broker " + state->options.name + " has epoch " + std::to_string(state->table.epoch());
     if (legacy.found || state->table.swept() > 0)
       message += "; it replaces one that died and removed " + std::to_string(state->table.swept()) +
-                 " segments that it left";
+                 (state->table.swept() == 1 ? " segment" : " segments") +
+                 std::string(" that it left");
     if (legacy.found && !legacy.same_layout)
       message += "; its table was of another release or half made: numbers go on";
     state->log.add(LogLevel::info, std::move(message));
+    const std::string& path = state->options.socket_path;
+    state->log.add(LogLevel::info,
+                   (path.empty() ? "it has no socket, " : "it listens on " + path + ", ") +
+                       policy_text(state->options.policy_path));
     if (legacy.replaced)
       state->log.add(LogLevel::warning,
                      "the route table that an earlier broker left cannot be read and was removed: "

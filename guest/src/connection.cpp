@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "deadline.hpp"
+
 namespace fairlead::guest {
 namespace {
 
@@ -202,12 +204,19 @@ bool Connection::look_whether_gone() noexcept {
   return gone();
 }
 
-std::optional<RouteEnd> Connection::end_of(std::uint64_t subscription) {
-  look_whether_gone();
-  const std::lock_guard guard(ends_mutex_);
-  const auto found = ends_.find(subscription);
-  if (found == ends_.end()) return std::nullopt;
-  return found->second;
+std::optional<RouteEnd> Connection::end_of(std::uint64_t subscription,
+                                           std::chrono::nanoseconds timeout) {
+  const auto deadline = deadline_after(timeout);
+  for (;;) {
+    const bool last = look_whether_gone() || !home_.is_here();
+    {
+      const std::lock_guard guard(ends_mutex_);
+      const auto found = ends_.find(subscription);
+      if (found != ends_.end()) return found->second;
+    }
+    // Another thread that waits for an answer may take the words away: they are found above.
+    if (last || !shm::wait_for_events(socket_.get(), POLLIN, deadline)) return std::nullopt;
+  }
 }
 
 void Connection::forget_end_of(std::uint64_t subscription) noexcept {

@@ -90,8 +90,9 @@ class Connection {
   /// Asks the kernel (one system call), and takes in what the broker said unasked. Data path.
   bool look_whether_gone() noexcept;
 
-  /// How and why a route ended, if the broker has said so.
-  [[nodiscard]] std::optional<RouteEnd> end_of(std::uint64_t subscription);
+  /// How and why a route ended, if the broker says so before the time is over.
+  [[nodiscard]] std::optional<RouteEnd> end_of(std::uint64_t subscription,
+                                               std::chrono::nanoseconds timeout = {});
   void forget_end_of(std::uint64_t subscription) noexcept;
 
   [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }

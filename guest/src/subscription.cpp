@@ -47,9 +47,9 @@ std::string Subscription::pattern() const {
   return std::string(route_->reader().identity().pattern.view());
 }
 
-std::optional<RouteEnd> Subscription::end() const {
+std::optional<RouteEnd> Subscription::end(std::chrono::nanoseconds timeout) const {
   const auto& connection = route_->connection();
-  return connection ? connection->end_of(number()) : std::nullopt;
+  return connection ? connection->end_of(number(), timeout) : std::nullopt;
 }
 
 SharedRoute Subscription::share() const { return route_->share(); }

@@ -47,20 +47,41 @@ bool bind_to(int socket, const sockaddr_un& address) noexcept {
 }
 
 [[noreturn]] void throw_taken(const std::string& path, const std::string& why) {
-  throw Error(ErrorCode::socket_taken,
-              "socket path " + path + " is taken: " + why + "; stop it or use another path");
+  throw Error(ErrorCode::socket_taken, "socket path " + path + " is taken: " + why);
+}
+
+[[noreturn]] void throw_cannot_listen(const std::string& path) {
+  const int error = errno;
+  const std::size_t slash = path.rfind('/');
+  struct stat found {};
+  if (error == ENOENT && slash != std::string::npos) {
+    // The part of the path that is missing first.
+    std::size_t end = path.find('/', 1);
+    while (end < slash && ::stat(path.substr(0, end).c_str(), &found) == 0) {
+      end = path.find('/', end + 1);
+    }
+    throw Error(ErrorCode::not_found,
+                "cannot listen on " + path + ": there is no directory " + path.substr(0, end));
+  }
+  throw_system("cannot listen on " + path, error);
 }
 
 /// Only a socket that refuses connections is a leftover. Everything else belongs to somebody.
 void remove_leftover(const std::string& path, const sockaddr_un& address) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return;
-  if (!S_ISSOCK(found.st_mode)) throw_taken(path, "there is a file that is no socket");
+  if (!S_ISSOCK(found.st_mode)) {
+    throw_taken(path, "there is a file that is no socket; remove it or use another path");
+  }
   const UniqueFd probe = make_socket(SOCK_NONBLOCK);
   const int error = connect_to(probe.get(), address);
   if (error == ENOENT) return;
-  if (error == EPROTOTYPE) throw_taken(path, "another kind of server listens there");
-  if (error != ECONNREFUSED) throw_taken(path, "a live broker listens there");
+  if (error == EPROTOTYPE) {
+    throw_taken(path, "another kind of server listens there; stop it or use another path");
+  }
+  if (error != ECONNREFUSED) {
+    throw_taken(path, "a live broker listens there; stop it or use another path");
+  }
   struct stat still {};
   const bool same = ::lstat(path.c_str(), &still) == 0 && still.st_ino == found.st_ino &&
                     still.st_dev == found.st_dev;
@@ -89,9 +110,9 @@ ControlListener ControlListener::listen(const std::string& path, mode_t mode, in
   // for, and the process-wide umask stays as it is. The chmod() gives back what a umask took away.
   if (::fchmod(listener.descriptor(), mode) != 0) throw_system("cannot protect " + path);
   if (!bind_to(listener.descriptor(), address)) {
-    if (errno != EADDRINUSE) throw_system("cannot listen on " + path);
+    if (errno != EADDRINUSE) throw_cannot_listen(path);
     remove_leftover(path, address);
-    if (!bind_to(listener.descriptor(), address)) throw_system("cannot listen on " + path);
+    if (!bind_to(listener.descriptor(), address)) throw_cannot_listen(path);
   }
   listener.path_ = path;
   struct stat made {};

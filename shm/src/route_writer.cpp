@@ -308,6 +308,9 @@ void RouteWriter::publish_record(LaneState& state, Lane lane, std::uint64_t offs
     if (was_empty)
       show(lane_statistics(lane).oldest_published_nanoseconds, stamp.published_nanoseconds);
     count_queued(state, lane);
+    // A new chunk may have gone with it, and the look for one may have given others back.
+    show(route_.counters.arena_used_bytes, arena_.used_bytes());
+    show(route_.counters.arena_retired_bytes, reclaimer_.retired_bytes());
   }
   if (was_empty) {
     activate(state, lane);

@@ -100,7 +100,10 @@ TEST_F(Table, a_name_that_others_may_touch_is_refused) {
   std::ofstream(path()) << std::string(8'192, 'x');
   ::chmod(path().c_str(), 0666);
   EXPECT_EQ(expect_error(ErrorCode::foreign_segment, [&] { RouteTable table(name_, ""); }),
-            "segment " + path() + " has mode 0666, expected mode 0600");
+            "segment " + path() +
+                " has mode 0666, expected mode 0600; no broker made it, it belongs to uid " +
+                std::to_string(::geteuid()) + ": remove it with `rm " + path() +
+                "` or choose another name");
 }
 
 TEST_F(Table, entries_are_readable_by_others_while_they_change) {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -74,6 +75,19 @@ TEST(Daemon, the_next_one_removes_what_a_killed_one_left) {
   EXPECT_TRUE(killed.segments().empty());
 }
 
+TEST(Daemon, its_log_begins_with_where_it_listens_and_which_policy_holds) {
+  for (const std::string& policy : {std::string(), policy_of("alice")}) {
+    Daemon daemon({.policy = policy});
+    ASSERT_TRUE(daemon.ready());
+    daemon.signal(SIGTERM);
+    EXPECT_EQ(daemon.exit_code(), 0);
+    const std::string line = "info: it listens on " + daemon.socket_path() +
+                             (policy.empty() ? ", no policy file: only its own user may attach\n"
+                                             : ", policy " + daemon.directory() + "/policy.toml\n");
+    EXPECT_NE(daemon.standard_error().find(line), std::string::npos) << daemon.standard_error();
+  }
+}
+
 TEST(Daemon, an_abstract_notify_socket_is_told_the_same) {
   Daemon daemon({.abstract_notify_socket = true});
   EXPECT_EQ(daemon.notified("READY=1"), "READY=1\nSTATUS=serving on " + daemon.socket_path());
@@ -112,7 +126,7 @@ TEST(Daemon, SIGHUP_with_a_bad_policy_keeps_the_old_one_and_says_why) {
 }
 
 TEST(Daemon, a_bad_policy_at_the_start_is_exit_code_3) {
-  Daemon daemon({.policy = "[[principal]]\nname = 7\n"});
+  Daemon daemon({.policy = "[[principal]]\nname = 7\nuid = \"self\"\n"});
   EXPECT_EQ(daemon.exit_code(), 3);
   const std::string text = daemon.standard_error();
   EXPECT_TRUE(text.starts_with("fairlead-broker: " + daemon.directory() + "/policy.toml:")) << text;
@@ -132,6 +146,41 @@ TEST(Daemon, a_policy_without_a_name_is_exit_code_2_and_not_no_policy) {
   EXPECT_EQ(daemon.exit_code(), 2);
   EXPECT_EQ(daemon.standard_error(),
             "fairlead-broker: --policy names no file; see fairlead-broker --help\n");
+}
+
+constexpr const char* kThreeProblems =
+    "[[principal]]\nname = 7\nuid = \"self\"\nsubscibe = []\n[broker]\nspin_us = -1\n";
+
+std::vector<std::size_t> lines_with_problems(const std::string& text, const std::string& start) {
+  std::vector<std::size_t> found;
+  std::istringstream all(text);
+  for (std::string line; std::getline(all, line);) {
+    const std::size_t at = line.find(start);
+    if (at != line.npos) found.push_back(std::stoul(line.substr(at + start.size())));
+  }
+  return found;
+}
+
+TEST(Daemon, each_problem_of_a_policy_is_a_line_of_its_own) {
+  const std::vector<std::size_t> places = {2, 4, 6};
+  Daemon bad({.policy = kThreeProblems});
+  EXPECT_EQ(bad.exit_code(), 3);
+  EXPECT_EQ(lines_with_problems(bad.standard_error(),
+                                "fairlead-broker: " + bad.directory() + "/policy.toml:"),
+            places)
+      << bad.standard_error();
+  Daemon reloaded({.policy = policy_of("alice")});
+  ASSERT_TRUE(reloaded.ready());
+  reloaded.write_policy(kThreeProblems);
+  reloaded.signal(SIGHUP);
+  EXPECT_NE(reloaded.notified("READY=1\nSTATUS=").find("(and 2 more problems)"), std::string::npos);
+  reloaded.signal(SIGTERM);
+  EXPECT_EQ(reloaded.exit_code(), 0);
+  EXPECT_EQ(
+      lines_with_problems(reloaded.standard_error(),
+                          "error: the old policy stays: " + reloaded.directory() + "/policy.toml:"),
+      places)
+      << reloaded.standard_error();
 }
 
 TEST(Daemon, a_name_that_is_taken_is_exit_code_4) {
@@ -167,9 +216,19 @@ TEST(Daemon, a_file_at_the_socket_path_is_exit_code_5_and_stays) {
   Daemon second({.arguments = {"--name", first.name() + "b", "--socket", file}, .plain = true});
   EXPECT_EQ(second.exit_code(), 5);
   EXPECT_EQ(second.standard_error(), "fairlead-broker: socket path " + file +
-                                         " is taken: there is a file that is no socket; stop it "
-                                         "or use another path\n");
+                                         " is taken: there is a file that is no socket; remove "
+                                         "it or use another path\n");
   EXPECT_EQ(std::filesystem::file_size(file), 8U);
+}
+
+TEST(Daemon, a_directory_that_is_missing_above_the_socket_is_named) {
+  Daemon first;  // for its directory
+  ASSERT_TRUE(first.ready());
+  const std::string socket = first.directory() + "/a/b/c.sock";
+  Daemon second({.arguments = {"--name", first.name() + "b", "--socket", socket}, .plain = true});
+  EXPECT_EQ(second.exit_code(), 1);
+  EXPECT_EQ(second.standard_error(), "fairlead-broker: cannot listen on " + socket +
+                                         ": there is no directory " + first.directory() + "/a\n");
 }
 
 TEST(Daemon, a_segment_name_that_is_taken_is_exit_code_4) {
@@ -181,7 +240,10 @@ TEST(Daemon, a_segment_name_that_is_taken_is_exit_code_4) {
       {.arguments = {"--name", name, "--socket", "/tmp/" + name + ".sock"}, .plain = true});
   EXPECT_EQ(daemon.exit_code(), 4);
   EXPECT_EQ(daemon.standard_error(),
-            "fairlead-broker: segment " + table + " has mode 0644, expected mode 0600\n");
+            "fairlead-broker: segment " + table +
+                " has mode 0644, expected mode 0600; no broker made it, it belongs to uid " +
+                std::to_string(::geteuid()) + ": remove it with `rm " + table +
+                "` or choose another name\n");
   EXPECT_EQ(::unlink(table.c_str()), 0);
 }
 

@@ -121,39 +121,39 @@ TEST_P(RealBroker, R13_staged_routes_open_and_retire_at_once_and_replay_nothing)
 TEST_P(RealBroker, R16_R29_budget_and_loss_reach_the_reader) {
   Guest guest = attach("alice");
   SubscribeOptions small = options();
-  small.budget_bytes = 4'000;
+  small.budget_bytes = 5'000;
   Subscription subscription = guest.subscribe("a", small);
   Publisher publisher = guest.publisher();
-  EXPECT_EQ(publisher.publish("a", std::string(5'000, 'x')).reason,
+  EXPECT_EQ(publisher.publish("a", std::string(6'000, 'x')).reason,
             shm::Refusal::larger_than_budget);
   for (int i = 0; i < 10; ++i) {
     EXPECT_TRUE(publisher.publish("a", std::string(999, static_cast<char>('0' + i))).complete());
   }
   const Batch batch = subscription.drain();
-  ASSERT_EQ(batch.size(), 4U);
-  EXPECT_EQ(batch.front().text().front(), '6');
-  EXPECT_EQ(batch.front().lost_messages(), 6U);
-  EXPECT_EQ(batch.front().lost_bytes(), 6'000U);
+  ASSERT_EQ(batch.size(), 5U);
+  EXPECT_EQ(batch.front().text().front(), '5');
+  EXPECT_EQ(batch.front().lost_messages(), 5U);
+  EXPECT_EQ(batch.front().lost_bytes(), 5'000U);
 }
 
 TEST_P(RealBroker, R21_a_patient_publisher_waits_until_a_full_route_is_drained) {
   Guest guest = attach("alice");
   SubscribeOptions rejecting = options();
   rejecting.eviction = shm::EvictionPolicy::reject;
-  rejecting.budget_bytes = 1'000;
+  rejecting.budget_bytes = 5'000;
   Subscription subscription = guest.subscribe("a", rejecting);
   Publisher publisher = guest.publisher();
-  EXPECT_TRUE(publisher.publish("a", std::string(900, 'x')).complete());
-  EXPECT_EQ(publisher.publish("a", std::string(900, 'y')).reason, shm::Refusal::full);
-  EXPECT_EQ(publisher.publish("a", std::string(900, 'y'), {.block_for = milliseconds(20)}).reason,
+  EXPECT_TRUE(publisher.publish("a", std::string(4'900, 'x')).complete());
+  EXPECT_EQ(publisher.publish("a", std::string(4'900, 'y')).reason, shm::Refusal::full);
+  EXPECT_EQ(publisher.publish("a", std::string(4'900, 'y'), {.block_for = milliseconds(20)}).reason,
             shm::Refusal::full);
   auto published = std::async(std::launch::async, [&] {
-    return publisher.publish("a", std::string(900, 'z'), {.block_for = seconds(30)});
+    return publisher.publish("a", std::string(4'900, 'z'), {.block_for = seconds(30)});
   });
   while (publisher.newest_number() < 4) std::this_thread::yield();
   EXPECT_EQ(subscription.take().size(), 1U);  // a drain might find the next one already
   EXPECT_TRUE(published.get().complete());
-  EXPECT_EQ(texts(subscription.drain()), Texts{std::string(900, 'z')});
+  EXPECT_EQ(texts(subscription.drain()), Texts{std::string(4'900, 'z')});
 }
 
 TEST_P(RealBroker, R28_worker_processes_share_a_route) {

@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <future>
+
 #include <fairlead/shm/layout/route_layout.hpp>
 
 #include "guest/guest_fixture.hpp"
@@ -70,6 +72,22 @@ TEST(Subscribe, says_what_was_asked_for_and_acknowledges_the_descriptors) {
   EXPECT_EQ(subscription.pattern(), "a.*");
   EXPECT_EQ(subscription.state(), shm::RouteState::open);
   EXPECT_EQ(subscription.descriptor(), -1);
+}
+
+TEST(Subscribe, R12_R17_what_is_not_asked_for_is_left_to_the_policy) {
+  FakeBroker broker;
+  Guest guest = attach_to(broker);
+  Subscribe seen{};
+  seen.admission = shm::AdmissionKind::all;
+  seen.eviction = shm::EvictionPolicy::reject;
+  broker.on(Kind::subscribe, [&](FakeSession& session, const Header& header, Packet packet) {
+    seen = test::packet_as<Subscribe>(packet);
+    session.refuse(header.request, ErrorCode::denied, "no");
+  });
+  expect_error(ErrorCode::denied, [&] { (void)guest.subscribe("a"); });
+  EXPECT_EQ(seen.admission, shm::AdmissionKind::policy_default);
+  EXPECT_EQ(seen.eviction, shm::EvictionPolicy::policy_default);
+  EXPECT_EQ(seen.budget_bytes, 0U);
 }
 
 TEST(Subscribe, R04_a_bad_pattern_never_leaves_the_process) {
@@ -197,6 +215,22 @@ TEST(Subscribe, news_between_question_and_answer_are_kept) {
   EXPECT_EQ(end->state, shm::RouteState::closed);
   EXPECT_EQ(end->reason, shm::Refusal::not_permitted);
   EXPECT_EQ(end->sentence, "the policy changed");
+}
+
+TEST(Subscribe, the_words_for_an_end_are_waited_for) {
+  FakeBroker broker;
+  Guest guest = attach_to(broker);
+  const Subscription subscription = guest.subscribe("a.*");
+  EXPECT_FALSE(subscription.end(milliseconds(1)));
+  auto end = std::async(std::launch::async, [&] { return subscription.end(seconds(30)); });
+  broker.on(Kind::set_gate, [&](FakeSession& session, const Header& header, Packet) {
+    session.answer(Kind::done, header.request, Plain{});
+    session.answer(Kind::ended, 0, ended_packet(1));
+  });
+  guest.open_gate();
+  const auto found = end.get();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->sentence, "the policy changed");
 }
 
 TEST(Subscribe, news_that_come_unasked_are_kept_as_well) {

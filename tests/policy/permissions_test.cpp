@@ -175,6 +175,10 @@ TEST(Subscription, R32_what_exceeds_the_policy_is_refused_with_a_reason) {
        ErrorCode::denied,
        "principal 'alice' may not have a route with eviction 'fair-share': its policy allows "
        "'oldest-head', 'reject'"},
+      {{.pattern = "a.x", .budget_bytes = 4'095},
+       ErrorCode::invalid_argument,
+       "a route budget of 4095 bytes is too small: it must be at least 4096, or 0 for the policy's "
+       "default"},
       {{.pattern = "a.x", .budget_bytes = 16'777'217},
        ErrorCode::quota_exceeded,
        "a route budget of 16777217 bytes is too large: the policy allows 16777216 "

@@ -271,11 +271,11 @@ TEST(PolicyLoad, says_where_and_what_is_wrong_with_a_minter_or_the_file) {
        "p.toml:4:2: unknown key 'pool' in the file; it may hold broker, principal, minter"},
       // An assertion of toml++ fails here where it was compiled with assertions (its #301).
       {"[[~a]]",
-       "p.toml:4:3: this is not valid TOML: 'Error while parsing key: expected bare key starting "
-       "character or string delimiter, saw \\x27~\\x27'"},
+       "p.toml:4:3: this is not valid TOML: Error while parsing key: expected bare key starting "
+       "character or string delimiter, saw '~'"},
       {"uid = 1",
-       "p.toml:4:7: this is not valid TOML: 'Error while parsing key-value pair: cannot "
-       "redefine existing integer \\x27uid\\x27'"},
+       "p.toml:4:7: this is not valid TOML: Error while parsing key-value pair: cannot "
+       "redefine existing integer 'uid'"},
   };
   for (const Case& each : cases) {
     EXPECT_EQ(problems_with(each.lines), Lines{std::string(each.problem)}) << each.lines;
@@ -297,8 +297,9 @@ TEST(PolicyLoad, reports_all_problems_in_the_order_of_the_file) {
   try {
     (void)Policy::parse(text, "p.toml", kOwnUid);
     FAIL() << "no exception";
-  } catch (const Error& error) {
+  } catch (const PolicyError& error) {
     EXPECT_EQ(error.code(), ErrorCode::policy_invalid);
+    EXPECT_EQ(error.problems(), lines);
     EXPECT_EQ(error.what(), lines[0] + " (and 3 more problems)");
   }
 }

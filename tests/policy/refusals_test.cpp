@@ -89,6 +89,7 @@ TEST(Refusals, fit_into_a_control_packet_whatever_the_guest_sent) {
                                    AdmissionLimit::own_or_system),
       refusals::eviction_not_allowed(hostile, shm::EvictionPolicy::fair_share,
                                      std::vector(3, shm::EvictionPolicy::oldest_head)),
+      refusals::budget_too_small(most, most),
       refusals::budget_too_large(most, most),
       refusals::cap_too_large(most, most),
       refusals::too_many_lanes(most, most),

@@ -115,6 +115,9 @@ TEST(CommandLine, no_command_and_an_unknown_one_are_wrong_usage) {
   const Ended unknown = run_to_end(fairlead({"pubb"}));
   EXPECT_EQ(unknown.code, 2);
   EXPECT_EQ(unknown.error, "fairlead: there is no command 'pubb' (see fairlead --help)\n");
+  const Ended option = run_to_end(fairlead({"--pub"}));
+  EXPECT_EQ(option.code, 2);
+  EXPECT_EQ(option.error, "fairlead: there is no option '--pub' (see fairlead --help)\n");
 }
 
 struct WrongUsage {

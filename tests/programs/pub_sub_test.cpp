@@ -54,7 +54,7 @@ TEST_F(PubSub, tokens_of_a_real_text_arrive_as_the_text_byte_for_byte) {
   const auto sub = subscriber({"demo.*", "--raw", "--count", "5644"});
   const Ended pub = publish({"demo.text", "--tokens", kText});
   EXPECT_EQ(pub.code, 0) << pub.error;
-  EXPECT_THAT(pub.error, HasSubstr("5644 messages (35149 bytes) as system: matched 5644, taken "
+  EXPECT_THAT(pub.error, HasSubstr("5644 messages (35149 bytes) as system: 5644 deliveries: taken "
                                    "5644, evicted 0, refused 0\n"));
   EXPECT_EQ(sub->exit_code(), 0);
   EXPECT_EQ(sub->output(), content_of(kText));
@@ -131,7 +131,7 @@ TEST_F(PubSub, R29_losses_are_told_on_standard_error_and_in_json) {
     const Ended pub =
         publish({"t", "--lines"}, std::string(3'000, 'a') + "\n" + std::string(3'000, 'b') + "\n");
     EXPECT_EQ(pub.code, 0);
-    EXPECT_THAT(pub.error, HasSubstr("matched 2, taken 2, evicted 1, refused 0"));
+    EXPECT_THAT(pub.error, HasSubstr("2 deliveries: taken 2, evicted 1, refused 0"));
     sub->signal(SIGCONT);
     EXPECT_EQ(sub->exit_code(), 0);
     if (json) {
@@ -178,7 +178,7 @@ TEST_F(PubSub, sub_ends_by_SIGINT_and_SIGTERM_in_good_order) {
     EXPECT_TRUE(sub->wait_for_output("x\n"));
     sub->signal(number);
     EXPECT_EQ(sub->exit_code(), 0);
-    EXPECT_THAT(sub->error(), HasSubstr("1 message (1 bytes), 0 lost"));
+    EXPECT_THAT(sub->error(), HasSubstr("1 message (1 byte), 0 lost"));
   }
 }
 
@@ -205,9 +205,12 @@ TEST_F(PubSub, sub_ends_quietly_when_nobody_reads_it_any_more) {
 
 TEST_F(PubSub, sub_says_when_the_broker_has_gone) {
   const auto sub = subscriber({"t"});
+  EXPECT_EQ(publish({"t"}, "x").code, 0);
+  EXPECT_TRUE(sub->wait_for_output("t system x\n"));
   broker_.program().signal(SIGTERM);
   EXPECT_EQ(sub->exit_code(), 1);
-  EXPECT_THAT(sub->error(), HasSubstr("\nfairlead sub: the broker "));
+  EXPECT_THAT(sub->error(), HasSubstr("\nfairlead sub: 1 message (1 byte), 0 lost\n"
+                                      "fairlead sub: the broker "));
 }
 
 TEST_F(PubSub, pub_says_when_the_broker_has_gone) {
@@ -233,7 +236,7 @@ TEST_F(PubSub, pub_that_is_interrupted_tells_what_it_did) {
   EXPECT_TRUE(sub->wait_for_output("x\n"));
   pub.signal(SIGTERM);
   EXPECT_EQ(pub.exit_code(), 128 + SIGTERM);
-  EXPECT_THAT(pub.error(), HasSubstr("1 message (1 byte) as system: matched 1, taken 1"));
+  EXPECT_THAT(pub.error(), HasSubstr("1 message (1 byte) as system: 1 delivery: taken 1,"));
 }
 
 TEST_F(PubSub, the_rate_is_kept) {
@@ -264,7 +267,7 @@ TEST(PubSubPolicy, what_the_policy_refuses_is_told_in_its_words) {
       "[\"a.*\"]\n");
   const Ended pub = run_to_end(fairlead({"pub", "b.c", "--socket", broker.socket()}), "x");
   EXPECT_EQ(pub.code, 3);
-  EXPECT_THAT(pub.error, HasSubstr("as alice: matched 0, taken 0, evicted 0, refused 0; "
+  EXPECT_THAT(pub.error, HasSubstr("as alice: 0 deliveries: taken 0, evicted 0, refused 0; "
                                    "not-permitted: 1 message"));
   const Ended sub = run_to_end(fairlead({"sub", "b.*", "--socket", broker.socket()}));
   EXPECT_EQ(sub.code, 1);
@@ -285,6 +288,39 @@ TEST(PubSubPolicy, the_system_principal_can_be_chosen_among_several) {
   EXPECT_EQ(pub.code, 0) << pub.error;
   const Ended unasked = run_to_end(fairlead({"pub", "t", "--socket", broker.socket()}), "x");
   EXPECT_EQ(unasked.code, 1) << "the policy allows two";
+}
+
+TEST(PubSubPolicy, sub_says_what_a_reloaded_policy_took_its_route_for) {
+  const ScratchDirectory scratch;
+  const auto allowing = [&](const std::string& what) {
+    return scratch.write("policy.toml", "[[principal]]\nname = \"alice\"\nuid = \"self\"\n" + what);
+  };
+  const BrokerProcess broker({},
+                             {"--policy", allowing("subscribe = [\"*\"]\nadmission = \"all\"\n")});
+  Program sub(fairlead({"sub", "a.*", "--socket", broker.socket()}));
+  ASSERT_TRUE(sub.wait_for_error("subscribed to a.*")) << sub.error();
+  allowing("subscribe = [\"a.*\"]\nadmission = \"own\"\n");
+  broker.program().signal(SIGHUP);
+  EXPECT_EQ(sub.exit_code(), 1);
+  EXPECT_THAT(sub.error(),
+              HasSubstr("the broker ended the route: the policy was reloaded: principal 'alice' "
+                        "may not have a route that admits all principals"));
+  Program narrow(fairlead({"sub", "a.*", "--socket", broker.socket()}));
+  ASSERT_TRUE(narrow.wait_for_error("subscribed to a.*")) << narrow.error();
+  allowing("subscribe = [\"b.*\"]\n");
+  broker.program().signal(SIGHUP);
+  EXPECT_EQ(narrow.exit_code(), 1);
+  EXPECT_THAT(narrow.error(), HasSubstr("the policy was reloaded: principal 'alice' may not "
+                                        "subscribe to 'a.*'"));
+}
+
+TEST_F(PubSub, a_budget_that_is_smaller_than_any_is_refused) {
+  const Ended sub = run_to_end(command({"sub", "t", "--budget", "4095"}));
+  EXPECT_EQ(sub.code, 1);
+  EXPECT_EQ(
+      sub.error,
+      "fairlead sub: a route budget of 4095 bytes is too small: it must be at least 4096, or 0 "
+      "for the policy's default\n");
 }
 
 TEST(PubSubPolicy, a_subscription_that_asks_for_nothing_gets_what_the_policy_allows) {

@@ -92,7 +92,7 @@ TEST_F(Run, the_command_is_that_principal_and_no_other) {
   ASSERT_TRUE(sub.wait_for_error("subscribed to t")) << sub.error();
   const Ended pub = run_to_end(command({FAIRLEAD_PROGRAM, "pub", "t"}), "x");
   EXPECT_EQ(pub.code, 0) << pub.error;
-  EXPECT_THAT(pub.error, HasSubstr(" as agent.x: matched 1, taken 1"));
+  EXPECT_THAT(pub.error, HasSubstr(" as agent.x: 1 delivery: taken 1,"));
   EXPECT_EQ(sub.exit_code(), 0);
   EXPECT_EQ(sub.output(), "t agent.x x\n");
   const Ended other =

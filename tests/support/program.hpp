@@ -89,7 +89,7 @@ class BrokerProcess {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] std::string socket() const { return directory_.path_of("broker.sock"); }
-  [[nodiscard]] Program& program() noexcept { return *program_; }
+  [[nodiscard]] Program& program() const noexcept { return *program_; }
   [[nodiscard]] std::vector<std::string> segments() const;
 
  private:

@@ -48,6 +48,10 @@ file(GLOB fairlead_admin_pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/ma
 install(FILES ${fairlead_user_pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
 install(FILES ${fairlead_admin_pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man8")
 
+# To begin with: the unit wants one in /etc/fairlead.
+install(FILES "${PROJECT_SOURCE_DIR}/docs/examples/policy.toml"
+        DESTINATION "${CMAKE_INSTALL_DATAROOTDIR}/doc/fairlead")
+
 # A unit may say @CMAKE_INSTALL_FULL_BINDIR@ when it is named *.service.in.
 file(GLOB fairlead_units CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/systemd/*.service")
 file(GLOB fairlead_unit_templates CONFIGURE_DEPENDS

@@ -72,7 +72,7 @@ class Checker {
   }
 
   // The verdict, as the demonstration's table wants it.
-  [[nodiscard]] nlohmann::json result(shm::Boundary boundary) const {
+  [[nodiscard]] nlohmann::json result(shm::Boundary boundary, std::uint64_t refused) const {
     nlohmann::json served = nlohmann::json::object();
     std::size_t whole = 0;
     std::vector<double> shares;
@@ -86,6 +86,7 @@ class Checker {
       shares.push_back(static_cast<double>(stream.bytes));
       whole += complete(stream) ? 1 : 0;
     }
+    shares.resize(std::max(shares.size(), options_.principals));  // who was served nothing counts
     const std::uint64_t missing = flooder.announced - flooder.messages;
     const std::uint64_t reported = flooder.lost + ended_lost_;
     return {{"name", options_.name},
@@ -97,11 +98,25 @@ class Checker {
             {"flood_received", flooder.messages},
             {"flood_missing", missing},
             {"flood_reported", reported},
-            {"ok", whole == options_.principals && flooder.ended && missing == reported},
+            {"refused", refused},
+            {"failed", failed_check(whole, flooder.ended, missing, reported)},
             {"bytes", served}};
   }
 
  private:
+  // Empty: all is as it should be.
+  [[nodiscard]] std::string failed_check(std::size_t whole, bool flooder_ended,
+                                         std::uint64_t missing, std::uint64_t reported) const {
+    if (whole != options_.principals) {
+      return "only " + std::to_string(whole) + " of " + std::to_string(options_.principals) +
+             " quiet streams are complete";
+    }
+    if (!flooder_ended) return "the end of the flooder's stream did not come";
+    if (missing == reported) return "";
+    return std::to_string(missing) + " of the flooder's messages are missing, " +
+           std::to_string(reported) + " were reported as lost";
+  }
+
   const CheckOptions& options_;
   std::string_view text_;
   std::map<std::string, Stream> streams_;
@@ -156,7 +171,9 @@ int check(const CheckOptions& options) {
     throw Error(ErrorCode::timeout,
                 options.name + ": the streams stopped: " + std::string(guest::to_string(waited)));
   }
-  const nlohmann::json result = checker.result(route.boundary());
+  const auto& header = *reinterpret_cast<const shm::RouteHeader*>(route.mapping().data());
+  const nlohmann::json result =
+      checker.result(route.boundary(), header.counters.refused.load(std::memory_order_relaxed));
   if (options.result == "-") {
     std::cout << result.dump() << std::endl;
   } else {
@@ -164,7 +181,7 @@ int check(const CheckOptions& options) {
   }
   std::fprintf(stderr, "%s: done\n", options.name.c_str());
   if (options.linger) std::cin.ignore(std::numeric_limits<std::streamsize>::max());
-  return result.at("ok").get<bool>() ? 0 : 1;
+  return result.at("failed").get<std::string>().empty() ? 0 : 1;
 }
 
 }  // namespace fairlead::demonstration

@@ -44,8 +44,9 @@ std::string help() {
          "  -h, --help     print this text\n"
          "      --version  print the version\n"
          "\nExample:\n"
-         "  fairlead sub 'demo.*' --count 2 &\n"
-         "  echo hello world | fairlead pub demo.greeting --tokens\n"
+         "  fairlead sub 'demo.*' --count 2                         (in one terminal)\n"
+         "  echo hello world | fairlead pub demo.greeting --tokens  (in another, once the first\n"
+         "                                                           says \"subscribed to\")\n"
          "\nExit codes: 0 done, 1 failed, 2 wrong command line, 3 done but not all was well;\n"
          "see the commands for their own.\n";
 }
@@ -99,7 +100,9 @@ int run_program(int count, const char* const* arguments) noexcept {
     const auto found = std::find_if(kCommands.begin(), kCommands.end(),
                                     [&](const Command& each) { return each.name == wanted; });
     if (found == kCommands.end()) {
-      report("fairlead", "there is no command '" + std::string(wanted) + "' (see fairlead --help)");
+      const char* kind = wanted.starts_with('-') ? "option" : "command";
+      report("fairlead", std::string("there is no ") + kind + " '" + std::string(wanted) +
+                             "' (see fairlead --help)");
       return kExitUsage;
     }
     return run_command(*found, count - 1, arguments + 1);

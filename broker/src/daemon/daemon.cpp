@@ -8,6 +8,7 @@
 #include <string>
 
 #include <fairlead/broker/broker.hpp>
+#include <fairlead/broker/policy.hpp>
 
 #include "daemon/exit_codes.hpp"
 #include "daemon/log_output.hpp"
@@ -33,10 +34,16 @@ BrokerOptions options_of(const CommandLine& line, LogOutput& log) {
 void reload(Broker& broker, LogOutput& log) {
   notify_reloading();
   std::string status = "STATUS=serving on " + broker.socket_path();
+  const std::string stays = "the old policy stays: ";
   try {
     broker.reload_policy();
+  } catch (const PolicyError& error) {
+    for (const std::string& problem : error.problems()) {
+      log.add({.level = LogLevel::error, .message = stays + problem});
+    }
+    status += "; " + stays + error.what();
   } catch (const Error& error) {
-    const std::string sentence = std::string("the old policy stays: ") + error.what();
+    const std::string sentence = stays + error.what();
     log.add({.level = LogLevel::error, .message = sentence});
     status += "; " + sentence;
   }
@@ -62,6 +69,9 @@ int serve_until_signalled(const CommandLine& line, const sigset_t& signals, LogO
     notify_service_manager("STOPPING=1");
     broker.stop();
     return kExitOk;
+  } catch (const PolicyError& error) {
+    for (const std::string& problem : error.problems()) log.add_last_words(problem);
+    return exit_code_of(error.code());
   } catch (const Error& error) {
     log.add_last_words(error.what());
     return exit_code_of(error.code());

@@ -11,7 +11,7 @@ inline constexpr int kExitUsage = 2;    // wrong options
 inline constexpr int kExitPolicy = 3;   // the policy file cannot be used
 inline constexpr int kExitNameTaken =
     4;  // a broker of that name runs, or its segment name is taken
-inline constexpr int kExitSocketTaken = 5;  // somebody listens on the socket path
+inline constexpr int kExitSocketTaken = 5;  // somebody listens there, or a file is there
 inline constexpr int kExitNoMemory = 6;     // /dev/shm or memory is full
 
 [[nodiscard]] constexpr int exit_code_of(ErrorCode code) noexcept {

@@ -49,6 +49,7 @@ std::unique_ptr<Eviction> make_eviction(shm::EvictionPolicy policy, const shm::R
     case shm::EvictionPolicy::fair_share:
       return std::make_unique<FairShare>(writer, budget_bytes);
     case shm::EvictionPolicy::reject:
+    case shm::EvictionPolicy::policy_default:  // never in a route
       break;
   }
   return nullptr;

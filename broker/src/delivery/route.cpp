@@ -27,6 +27,8 @@ Route::~Route() = default;
 bool Route::admits(std::string_view principal, std::uint64_t sequence) const noexcept {
   if (closed_ || !gate_->admits(sequence)) return false;
   switch (identity_.admission) {
+    case shm::AdmissionKind::policy_default:  // never in a route
+      break;
     case shm::AdmissionKind::all:
       return true;
     case shm::AdmissionKind::exactly:

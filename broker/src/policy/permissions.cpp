@@ -50,7 +50,7 @@ bool settle_pattern(const PrincipalRule& rule, std::string_view principal, std::
 
 bool settle_admission(const PrincipalRule& rule, std::string_view principal,
                       const SubscriptionWish& wish, SubscriptionDecision& made) {
-  const bool unasked = wish.admission == shm::AdmissionKind{0};
+  const bool unasked = wish.admission == shm::AdmissionKind::policy_default;
   made.admission = unasked ? widest(rule.admission) : wish.admission;
   if (!is_known(made.admission)) {
     const auto number = static_cast<std::uint32_t>(made.admission);
@@ -72,7 +72,7 @@ bool settle_admission(const PrincipalRule& rule, std::string_view principal,
 
 bool settle_eviction(const PrincipalRule& rule, std::string_view principal,
                      shm::EvictionPolicy asked, SubscriptionDecision& made) {
-  made.eviction = asked == shm::EvictionPolicy{0} ? rule.eviction_default : asked;
+  made.eviction = asked == shm::EvictionPolicy::policy_default ? rule.eviction_default : asked;
   if (!is_known(made.eviction)) {
     const auto number = static_cast<std::uint32_t>(made.eviction);
     return refuse(made, ErrorCode::invalid_argument,
@@ -87,6 +87,10 @@ bool settle_eviction(const PrincipalRule& rule, std::string_view principal,
 bool settle_sizes(const PrincipalRule& rule, const SubscriptionWish& wish,
                   SubscriptionDecision& made) {
   made.budget_bytes = wish.budget_bytes == 0 ? rule.budget_bytes : wish.budget_bytes;
+  if (made.budget_bytes < kSmallestRouteBudgetBytes) {
+    return refuse(made, ErrorCode::invalid_argument,
+                  refusals::budget_too_small(made.budget_bytes, kSmallestRouteBudgetBytes));
+  }
   if (made.budget_bytes > rule.maximum_budget_bytes) {
     return refuse(made, ErrorCode::quota_exceeded,
                   refusals::budget_too_large(made.budget_bytes, rule.maximum_budget_bytes));

@@ -84,7 +84,7 @@ PolicyValue parse_policy_document(std::string_view text, PolicyProblems& problem
     return converted(toml::parse(text));
   } catch (const toml::parse_error& error) {
     problems.add(position_of(error.source()),
-                 "this is not valid TOML: " + shown(error.description(), 200));
+                 "this is not valid TOML: " + plain_text(error.description(), 200));
   }
   PolicyValue empty;
   empty.kind = PolicyValue::Kind::table;

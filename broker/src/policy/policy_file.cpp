@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <utility>
 
 #include <fairlead/broker/policy.hpp>
 #include <fairlead/shm/unique_fd.hpp>
@@ -18,7 +19,13 @@ namespace {
 constexpr std::size_t kLargestFileBytes = 1024 * 1024;
 
 [[noreturn]] void refuse_file(const std::string& name, std::string_view why) {
-  throw Error(ErrorCode::policy_invalid, name + ":1:1: " + std::string(why));
+  throw PolicyError({name + ": " + std::string(why)});
+}
+
+std::string summary_of(const std::vector<std::string>& problems) {
+  if (problems.size() == 1) return problems.front();
+  return problems.front() + " (and " + std::to_string(problems.size() - 1) + " more problem" +
+         (problems.size() > 2 ? "s)" : ")");
 }
 
 // Whoever can write the file decides who may attach.
@@ -58,6 +65,10 @@ std::string read_policy_file(const std::filesystem::path& path) {
 
 }  // namespace
 
+PolicyError::PolicyError(std::vector<std::string> problems)
+    : Error(ErrorCode::policy_invalid, summary_of(problems)),
+      problems_(std::make_shared<const std::vector<std::string>>(std::move(problems))) {}
+
 Policy Policy::load(const std::filesystem::path& path, std::uint32_t own_uid) {
   return parse(read_policy_file(path), path.string(), own_uid);
 }
@@ -66,13 +77,7 @@ Policy Policy::parse(std::string_view text, std::string_view file_name, std::uin
   PolicyProblems problems(file_name);
   std::optional<Policy> policy = PolicyLoader(problems, own_uid, getegid()).load(text);
   if (policy) return std::move(*policy);
-  const std::vector<std::string> lines = problems.lines();
-  std::string sentence = lines.front();
-  if (lines.size() > 1) {
-    sentence += " (and " + std::to_string(lines.size() - 1) + " more problem" +
-                (lines.size() > 2 ? "s)" : ")");
-  }
-  throw Error(ErrorCode::policy_invalid, sentence);
+  throw PolicyError(problems.lines());
 }
 
 std::vector<std::string> Policy::problems_of(std::string_view text, std::string_view file_name,

@@ -29,6 +29,8 @@ std::string_view to_string(AdmissionLimit limit) noexcept {
 
 std::string_view to_string(shm::EvictionPolicy policy) noexcept {
   switch (policy) {
+    case shm::EvictionPolicy::policy_default:
+      return "policy-default";
     case shm::EvictionPolicy::oldest_head:
       return "oldest-head";
     case shm::EvictionPolicy::fair_share:

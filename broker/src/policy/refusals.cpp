@@ -21,6 +21,8 @@ std::string topic_text(std::string_view topic) { return shown(topic, kTopicBytes
 std::string admission_text(shm::AdmissionKind kind, std::string_view admitted) {
   const std::string name = shown(shm::displayed_principal(admitted), kNameBytesShown);
   switch (kind) {
+    case shm::AdmissionKind::policy_default:
+      return "the policy's default";
     case shm::AdmissionKind::all:
       return "all principals";
     case shm::AdmissionKind::exactly:
@@ -171,6 +173,12 @@ std::string eviction_not_allowed(std::string_view principal, shm::EvictionPolicy
     sentence += (index == 0 ? "'" : ", '") + std::string(to_string(allowed[index])) + "'";
   }
   return sentence;
+}
+
+std::string budget_too_small(std::uint64_t asked, std::uint64_t minimum) {
+  return "a route budget of " + std::to_string(asked) +
+         " bytes is too small: it must be at least " + std::to_string(minimum) +
+         ", or 0 for the policy's default";
 }
 
 std::string budget_too_large(std::uint64_t asked, std::uint64_t maximum) {

@@ -50,6 +50,7 @@ inline constexpr std::size_t kLongestRefusal = 400;
 [[nodiscard]] std::string eviction_not_allowed(std::string_view principal,
                                                shm::EvictionPolicy asked,
                                                const std::vector<shm::EvictionPolicy>& allowed);
+[[nodiscard]] std::string budget_too_small(std::uint64_t asked, std::uint64_t minimum);
 [[nodiscard]] std::string budget_too_large(std::uint64_t asked, std::uint64_t maximum);
 [[nodiscard]] std::string cap_too_large(std::uint64_t asked, std::uint64_t maximum);
 [[nodiscard]] std::string too_many_lanes(std::uint64_t asked, std::uint64_t maximum);

@@ -11,4 +11,7 @@ namespace fairlead::broker {
 /// cut with "..." where it would come to more than `longest` bytes between the quotes.
 [[nodiscard]] std::string shown(std::string_view text, std::size_t longest = 64);
 
+/// The same without the quotes, for a sentence that has its own.
+[[nodiscard]] std::string plain_text(std::string_view text, std::size_t longest);
+
 }  // namespace fairlead::broker

@@ -283,16 +283,19 @@ void BrokerState::order_ends_of(Guest& guest) {
   (void)quotas.account_of(guest.payer, quota_of(*rule));
   for (const RouteId id : guest.routes) {
     const shm::RouteIdentity& route = delivery.find(id)->identity();
-    const bool kept =
-        may_subscribe(*rule, route.pattern.view()) &&
-        admission_allowed(*rule, guest.principal, route.admission, route.admitted_principal.view());
-    if (kept) continue;
-    orders.push_back(
-        {.guest = guest.id,
-         .subscription = route.subscription,
-         .reason = shm::Refusal::not_permitted,
-         .sentence = "the policy was reloaded: " +
-                     refusals::may_not_subscribe(guest.principal, route.pattern.view())});
+    const std::string_view admitted = route.admitted_principal.view();
+    if (!may_subscribe(*rule, route.pattern.view())) {
+      sentence = refusals::may_not_subscribe(guest.principal, route.pattern.view());
+    } else if (!admission_allowed(*rule, guest.principal, route.admission, admitted)) {
+      sentence =
+          refusals::admission_too_wide(guest.principal, route.admission, admitted, rule->admission);
+    } else {
+      continue;
+    }
+    orders.push_back({.guest = guest.id,
+                      .subscription = route.subscription,
+                      .reason = shm::Refusal::not_permitted,
+                      .sentence = "the policy was reloaded: " + sentence});
   }
 }
 

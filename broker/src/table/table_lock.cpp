@@ -24,6 +24,17 @@ namespace {
 
 enum class Lock : std::uint8_t { got, taken, replaced };
 
+// For somebody who finds a file of that name that no broker of his made.
+std::string advice_on(const std::string& name) {
+  const std::string path = shm::segment_path(name);
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0) return "";
+  return "; no broker made it, it belongs to uid " + std::to_string(found.st_uid) +
+         (S_ISDIR(found.st_mode) ? ": remove the directory"
+                                 : ": remove it with `rm " + path + '`') +
+         " or choose another name";
+}
+
 bool still_named(const Segment& segment) {
   struct stat ours {};
   struct stat named {};
@@ -127,7 +138,7 @@ LockedTable lock_table(const std::string& broker, std::uint64_t maximum_bytes) {
       continue;
     }
     if (opened.outcome != OpenOutcome::missing) {
-      throw Error(error_code(opened.outcome), opened.sentence);
+      throw Error(error_code(opened.outcome), opened.sentence + advice_on(name));
     }
     Lock lock = Lock::replaced;
     try {

@@ -27,8 +27,8 @@ constexpr const char* kAfter =
     "  fairlead dump --broker main\n"
     "  fairlead dump --json | jq '.brokers[].segments[] | select(.verdict != \"ok\")'\n"
     "\n"
-    "Exit codes: 0 all is well, 1 failed, 2 wrong command line, 3 a segment is not well or a sum\n"
-    "does not hold.\n";
+    "Exit codes: 0 all is well, 1 failed or no broker of that name, 2 wrong command line,\n"
+    "3 a segment is not well or a sum does not hold.\n";
 
 // The library takes a directory that is not there for an empty one: right for /dev/shm, not for one
 // that somebody typed.
@@ -67,6 +67,10 @@ int run_dump(int count, const char* const* arguments) {
   if (const auto lanes = line.text("lanes")) text.most_lanes = parse_count("--lanes", *lanes);
 
   const dump::MachineDump machine = dump::read_machine(options);
+  if (options.broker && machine.brokers.empty() && machine.strays.empty()) {
+    throw Error(ErrorCode::not_found,
+                "no broker named " + *options.broker + " has a segment in " + options.directory);
+  }
   print_all(line.has("json") ? dump::render_json(machine) : dump::render_text(machine, text));
   return machine.problems() == 0 ? kExitDone : kExitPartly;
 }

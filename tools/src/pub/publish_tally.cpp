@@ -36,8 +36,10 @@ std::string PublishTally::summary(const std::string& principal) const {
   if (matched_ == 0 && refused_messages() == 0 && unsettled_ < messages_) {
     text += "no route matched";
   } else {
-    text += "matched " + std::to_string(matched_) + ", taken " + std::to_string(taken_) +
-            ", evicted " + std::to_string(evicted_) + ", refused " + std::to_string(refused_);
+    // One message to two routes is two deliveries.
+    text += std::to_string(matched_) + (matched_ == 1 ? " delivery: " : " deliveries: ") +
+            "taken " + std::to_string(taken_) + ", evicted " + std::to_string(evicted_) +
+            ", refused " + std::to_string(refused_);
   }
   for (std::size_t reason = 1; reason < reasons_.size(); ++reason) {
     if (reasons_[reason] == 0) continue;

@@ -57,9 +57,6 @@ MessageFormat format_of(const CommandLine& line) {
 guest::SubscribeOptions subscribe_options_of(const CommandLine& line) {
   guest::SubscribeOptions options;
   options.descriptor = true;
-  // Zero asks for what the policy has for those that ask for nothing.
-  options.admission = shm::AdmissionKind{0};
-  options.eviction = shm::EvictionPolicy{0};
   if (const auto text = line.text("admission")) {
     const auto admission = parse_admission(*text);
     if (!admission) {
@@ -97,7 +94,8 @@ void add_options(CommandLine& line) {
   line.value("policy", "E",
              "what gives way when the budget is used up: oldest-head, fair-share or reject "
              "(default: the policy's)");
-  line.value("budget", "BYTES", "what may be queued, such as 64K or 1M (default: the policy's)");
+  line.value("budget", "BYTES",
+             "what may be queued, such as 64K or 1M, at least 4K (default: the policy's)");
   line.flag("q,quiet", "nothing on standard error but losses and errors");
   add_principal_option(line);
   add_broker_options(line);
@@ -124,7 +122,14 @@ int run_sub(int count, const char* const* arguments) {
                       std::string(name_of(subscription.boundary())));
   }
   SubscriptionPrinter printer(subscription, output, signals, options);
-  const auto end = printer.run();
+  const auto end = [&] {
+    try {
+      return printer.run();
+    } catch (const std::exception&) {
+      if (!quiet) report(kName, printer.summary());
+      throw;
+    }
+  }();
   if (!quiet) report(kName, printer.summary());
   const bool enough = !options.count || end == SubscriptionPrinter::End::counted ||
                       end == SubscriptionPrinter::End::reader_gone;

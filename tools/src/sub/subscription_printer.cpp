@@ -20,6 +20,8 @@ namespace {
 constexpr const char* kName = "fairlead sub";
 // Subscription::descriptor() asks for a look now and then.
 constexpr auto kLongestPoll = std::chrono::seconds(30);
+// The broker says why right after it has ended a route; one that is stopped says nothing.
+constexpr auto kWordsTakeAtMost = std::chrono::seconds(2);
 
 Clock::time_point deadline_of(const std::optional<std::chrono::nanoseconds>& timeout) {
   return timeout ? Clock::now() + *timeout : Clock::time_point::max();
@@ -99,7 +101,7 @@ std::optional<SubscriptionPrinter::End> SubscriptionPrinter::wait() {
 }
 
 void SubscriptionPrinter::throw_end(DrainOutcome outcome) const {
-  const auto end = subscription_.end();
+  const auto end = subscription_.end(kWordsTakeAtMost);
   const std::string why = end && !end->sentence.empty() ? ": " + end->sentence : "";
   switch (outcome) {
     case DrainOutcome::closed:
@@ -116,7 +118,8 @@ void SubscriptionPrinter::throw_end(DrainOutcome outcome) const {
 
 std::string SubscriptionPrinter::summary() const {
   return std::to_string(messages_) + (messages_ == 1 ? " message (" : " messages (") +
-         std::to_string(bytes_) + " bytes), " + std::to_string(lost_messages_) + " lost";
+         std::to_string(bytes_) + (bytes_ == 1 ? " byte), " : " bytes), ") +
+         std::to_string(lost_messages_) + " lost";
 }
 
 }  // namespace fairlead::tools

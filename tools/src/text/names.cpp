@@ -50,6 +50,8 @@ std::string_view name_of(shm::Refusal refusal) noexcept {
 std::string admission_text(shm::AdmissionKind kind, std::string_view principal) {
   const std::string who(shm::displayed_principal(principal));
   switch (kind) {
+    case shm::AdmissionKind::policy_default:
+      return "policy-default";
     case shm::AdmissionKind::all:
       return "all";
     case shm::AdmissionKind::exactly:

@@ -22,13 +22,16 @@ namespace fairlead::broker {
 [[nodiscard]] bool admission_allowed(const PrincipalRule& rule, std::string_view principal,
                                      shm::AdmissionKind kind, std::string_view admitted) noexcept;
 
+/// Of a route and of the policy's own budgets (R15).
+inline constexpr std::uint64_t kSmallestRouteBudgetBytes = 4'096;
+
 // What a guest asks of a subscription. Zeros ask for the policy's default; as admission, for the
 // widest that the policy allows.
 struct SubscriptionWish {
   std::string_view pattern = {};
-  shm::AdmissionKind admission = shm::AdmissionKind{0};
+  shm::AdmissionKind admission = shm::AdmissionKind::policy_default;
   std::string_view admitted_principal = {};
-  shm::EvictionPolicy eviction = shm::EvictionPolicy{0};
+  shm::EvictionPolicy eviction = shm::EvictionPolicy::policy_default;
   std::uint64_t budget_bytes = 0;
   std::uint64_t cap_bytes = 0;
   std::uint64_t lanes = 0;
@@ -37,9 +40,9 @@ struct SubscriptionWish {
 // What it gets: the wish with the defaults filled in, or a refusal.
 struct SubscriptionDecision {
   bool allowed = false;
-  shm::AdmissionKind admission = shm::AdmissionKind{0};
+  shm::AdmissionKind admission = shm::AdmissionKind::policy_default;
   std::string admitted_principal;
-  shm::EvictionPolicy eviction = shm::EvictionPolicy{0};
+  shm::EvictionPolicy eviction = shm::EvictionPolicy::policy_default;
   std::uint64_t budget_bytes = 0;
   std::uint64_t cap_bytes = 0;
   std::uint64_t lanes = 0;  // at least 1; the route's layout may round it up

@@ -15,6 +15,21 @@
 
 namespace fairlead::broker {
 
+/// A policy file with faults; code policy_invalid. what() is the first problem, and how many more
+/// there are.
+class PolicyError : public Error {
+ public:
+  /// `problems`: at least one.
+  explicit PolicyError(std::vector<std::string> problems);
+
+  /// Every problem as "file:line:column: sentence", or "file: sentence" where it is about the file
+  /// as a whole, in the order of the file.
+  [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return *problems_; }
+
+ private:
+  std::shared_ptr<const std::vector<std::string>> problems_;  // copies may not throw
+};
+
 // Whether a peer may be a principal. The rule stays valid when the policy is replaced by another.
 struct AttachDecision {
   bool allowed = false;
@@ -33,8 +48,7 @@ class Policy {
   /// What holds without a file: the broker's own user may do everything, others nothing.
   static Policy without_file(std::uint32_t own_uid);
 
-  /// Reads and checks the whole file. Throws Error(policy_invalid) with
-  /// "file:line:column: sentence" of the first problem and the number of further ones;
+  /// Reads and checks the whole file. Throws PolicyError with all problems;
   /// Error(not_found, denied, system) when the file cannot be read.
   static Policy load(const std::filesystem::path& path, std::uint32_t own_uid);
 

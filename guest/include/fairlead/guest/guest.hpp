@@ -24,11 +24,13 @@ namespace fairlead::guest {
 using Backing = shm::control::BackingWish;
 
 struct SubscribeOptions {
-  shm::AdmissionKind admission = shm::AdmissionKind::all;  // R12
-  /// For the admissions other than `all`; "" or "system" is system.
+  /// Whose messages (R12). `policy_default`: the widest that the policy allows us.
+  shm::AdmissionKind admission = shm::AdmissionKind::policy_default;
+  /// For `exactly` and `principal_or_system`; "" or "system" is system.
   std::string admitted_principal{};
-  shm::EvictionPolicy eviction = shm::EvictionPolicy::oldest_head;  // R17, R21
-  /// Bytes of payload and topic that may be queued (R15). 0: the policy's default.
+  /// What gives way when the budget is used up (R17, R21). `policy_default`: its eviction_default.
+  shm::EvictionPolicy eviction = shm::EvictionPolicy::policy_default;
+  /// Bytes of payload and topic that may be queued (R15), at least 4096. 0: the policy's default.
   std::uint64_t budget_bytes = 0;
   /// Bytes of the segment, overhead included (R15). 0: shm::kDefaultCapFactor times the budget.
   std::uint64_t cap_bytes = 0;
@@ -66,8 +68,8 @@ class Guest {
   [[nodiscard]] bool connected() const noexcept;
 
   /// Throws Error: invalid_pattern (R04), invalid_principal, denied (R05), quota_exceeded (R32),
-  /// out_of_memory, limit, and as above; corrupt, truncated, wrong_layout or foreign_segment for
-  /// segments that are not what the broker said.
+  /// invalid_argument, out_of_memory, limit, and as above; corrupt, truncated, wrong_layout or
+  /// foreign_segment for segments that are not what the broker said.
   [[nodiscard]] Subscription subscribe(std::string_view pattern, SubscribeOptions options = {});
   /// Ends the route and waits until the broker has done so. Batches and kept messages that are out
   /// stay valid. Other threads and workers may be in the middle of draining or waiting: they find

@@ -101,8 +101,10 @@ class Subscription {
   [[nodiscard]] std::uint64_t number() const noexcept;
   [[nodiscard]] shm::Boundary boundary() const noexcept;
   [[nodiscard]] std::string pattern() const;
-  /// Why it ended, if the broker has said so. Nothing in worker processes. Throws std::bad_alloc.
-  [[nodiscard]] std::optional<RouteEnd> end() const;
+  /// Why it ended, if the broker has said so. The route's state is there a little before the
+  /// broker's words, so this waits for them up to `timeout`, but not for a broker that is gone.
+  /// Nothing in worker processes, and after unsubscribe(). Throws std::bad_alloc.
+  [[nodiscard]] std::optional<RouteEnd> end(std::chrono::nanoseconds timeout = {}) const;
   /// Second descriptors of everything, for a worker process. Throws Error (limit).
   [[nodiscard]] SharedRoute share() const;
   /// Not while other threads wait.

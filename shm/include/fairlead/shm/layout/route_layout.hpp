@@ -13,8 +13,20 @@
 
 namespace fairlead::shm {
 
-enum class EvictionPolicy : std::uint32_t { oldest_head = 1, fair_share = 2, reject = 3 };
-enum class AdmissionKind : std::uint32_t { all = 1, exactly = 2, principal_or_system = 3 };
+// `policy_default` is asked for at subscribe and never stands in a route: the broker fills in the
+// policy's eviction_default, and the widest admission that the policy allows.
+enum class EvictionPolicy : std::uint32_t {
+  policy_default = 0,
+  oldest_head = 1,
+  fair_share = 2,
+  reject = 3
+};
+enum class AdmissionKind : std::uint32_t {
+  policy_default = 0,
+  all = 1,
+  exactly = 2,
+  principal_or_system = 3
+};
 enum class RouteState : std::uint32_t { none = 0, open = 1, closed = 2, poisoned = 3 };
 enum class Boundary : std::uint32_t { none = 0, cooperative = 1, enforced = 2 };
 enum class LossReason : std::uint32_t {
