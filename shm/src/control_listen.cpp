@@ -60,7 +60,7 @@ bool bind_to(int socket, const sockaddr_un& address) noexcept {
     while (end < slash && ::stat(path.substr(0, end).c_str(), &found) == 0) {
       end = path.find('/', end + 1);
     }
-    throw Error(ErrorCode::not_found,
+    throw Error(ErrorCode::system,
                 "cannot listen on " + path + ": there is no directory " + path.substr(0, end));
   }
   throw_system("cannot listen on " + path, error);

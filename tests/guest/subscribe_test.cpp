@@ -222,13 +222,13 @@ TEST(Subscribe, the_words_for_an_end_are_waited_for) {
   Guest guest = attach_to(broker);
   const Subscription subscription = guest.subscribe("a.*");
   EXPECT_FALSE(subscription.end(milliseconds(1)));
-  auto end = std::async(std::launch::async, [&] { return subscription.end(seconds(30)); });
   broker.on(Kind::set_gate, [&](FakeSession& session, const Header& header, Packet) {
     session.answer(Kind::done, header.request, Plain{});
     session.answer(Kind::ended, 0, ended_packet(1));
   });
-  guest.open_gate();
-  const auto found = end.get();
+  auto asking = std::async(std::launch::async, [&] { guest.open_gate(); });
+  const auto found = subscription.end(seconds(30));
+  asking.get();
   ASSERT_TRUE(found);
   EXPECT_EQ(found->sentence, "the policy changed");
 }
