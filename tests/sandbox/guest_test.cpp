@@ -21,7 +21,7 @@ TEST_F(GuestInSandbox, attaches_publishes_and_drains_behind_an_enforced_boundary
   ASSERT_TRUE(sub.wait_for_error("subscribed to t as route 1, boundary enforced")) << sub.error();
   const Ended pub = run_to_end(sandboxed({FAIRLEAD_PROGRAM, "pub", "t", "--lines"}), "a\nb\n");
   EXPECT_EQ(pub.code, 0) << pub.error;
-  EXPECT_THAT(pub.error, HasSubstr(" as agent.x: matched 2, taken 2"));
+  EXPECT_THAT(pub.error, HasSubstr(" as agent.x: 2 deliveries: taken 2"));
   EXPECT_EQ(sub.exit_code(), 0);
   EXPECT_EQ(sub.output(), "t agent.x a\nt agent.x b\n");
 }

@@ -67,7 +67,7 @@ class Recipe : public testing::Test {
     ASSERT_TRUE(guest.wait_for_error("boundary enforced")) << guest.error() << guest.output();
     const Ended pub = run_to_end(
         fairlead({"pub", "chat.x", "--socket", broker_.socket(), "--principal", "host"}), "hello");
-    EXPECT_THAT(pub.error, HasSubstr("matched 1, taken 1")) << pub.error;
+    EXPECT_THAT(pub.error, HasSubstr("1 delivery: taken 1")) << pub.error;
     EXPECT_EQ(guest.exit_code(), 0) << guest.error();
     EXPECT_EQ(guest.output(), "chat.x host hello\n");
   }
