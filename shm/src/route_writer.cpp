@@ -198,7 +198,11 @@ void RouteWriter::start_chunk(LaneState& state, Lane lane, std::uint64_t offset,
   state.chunks.put({offset, bytes, state.tail, state.tail, 0});
   state.write_offset = record;
   state.write_end = offset + bytes - sizeof(JumpRecord);
+  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
   show(lane_statistics(lane).chunk, offset);
+  // The look for room may have given others back.
+  show(route_.counters.arena_used_bytes, arena_.used_bytes());
+  show(route_.counters.arena_retired_bytes, reclaimer_.retired_bytes());
 }
 
 bool RouteWriter::add_chunk(LaneState& state, Lane lane, std::uint64_t record_bytes) {
@@ -308,9 +312,6 @@ void RouteWriter::publish_record(LaneState& state, Lane lane, std::uint64_t offs
     if (was_empty)
       show(lane_statistics(lane).oldest_published_nanoseconds, stamp.published_nanoseconds);
     count_queued(state, lane);
-    // A new chunk may have gone with it, and the look for one may have given others back.
-    show(route_.counters.arena_used_bytes, arena_.used_bytes());
-    show(route_.counters.arena_retired_bytes, reclaimer_.retired_bytes());
   }
   if (was_empty) {
     activate(state, lane);

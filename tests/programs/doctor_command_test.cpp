@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "program.hpp"
+#include "support/program.hpp"
 
 namespace fairlead::test {
 namespace {

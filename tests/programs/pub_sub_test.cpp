@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "program.hpp"
+#include "support/program.hpp"
 
 namespace fairlead::test {
 namespace {

@@ -14,8 +14,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "program.hpp"
 #include "support/child_process.hpp"
+#include "support/program.hpp"
 
 namespace fairlead::test {
 namespace {

@@ -1,4 +1,0 @@
-// Where the tests of this folder look for it.
-#pragma once
-
-#include "support/program.hpp"
