@@ -48,6 +48,7 @@ bool MappedRoute::messages_may_be_left() const noexcept {
 WaitOutcome MappedRoute::ended_outcome() const noexcept {
   switch (reader_.state()) {
     case shm::RouteState::open:
+    case shm::RouteState::filling:
       return WaitOutcome::ready;
     case shm::RouteState::closed:
       return WaitOutcome::closed;

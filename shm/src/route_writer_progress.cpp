@@ -196,7 +196,6 @@ void RouteWriter::publish_arena_counters() noexcept {
   if (poisoned_) return;
   show(route_.counters.held_messages,
        std::min(load_untrusted(cursors_.messages_held), totals_.delivered));
-  show(route_.counters.duplicates_dropped, load_untrusted(cursors_.duplicates_dropped));
 }
 
 void RouteWriter::count_refusal(Refusal reason, std::optional<Lane> lane) noexcept {

@@ -142,6 +142,7 @@ void Session::on_hello(const control::Hello& packet,
   const bool known = sender && sender->pid > 0;
   guest->process = known ? sender->pid : connector_.pid;
   guest->user = known ? sender->uid : connector_.uid;
+  guest->token = make_resume_token();
   guest->capsule = packet.capsule;
   guest->program = packet.program.view();
   guest->rule = decision.rule;
@@ -178,6 +179,7 @@ void Session::welcome(std::uint64_t request, const Guest& guest) {
   packet.broker.assign(state_.options.name);
   packet.principal.assign(guest.principal);
   assign_cut(packet.boundary_reason, guest.boundary.sentence);
+  std::copy(guest.token.begin(), guest.token.end(), packet.resume_token);
   send(bytes_of(packet));
 }
 

@@ -91,7 +91,6 @@ void Session::on_open_outbox(const control::OpenOutbox& packet) {
 }
 
 void Session::make_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
-  const ResumeToken token = make_resume_token();
   NewOutbox made = create_outbox(state_.table.stamp(), plan.owner, plan.ring_bytes, plan.backing);
   auto answer =
       make_packet<control::OutboxOpened>(control::Kind::outbox_opened, packet.header.request);
@@ -99,16 +98,18 @@ void Session::make_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
   answer.ring_bytes = plan.ring_bytes;
   answer.outbox_segment_bytes = made.outbox->memory.size();
   answer.receipt_segment_bytes = made.outbox->receipt_memory.size();
-  std::copy(token.begin(), token.end(), answer.resume_token);
   const bool sealed = plan.backing == shm::Backing::sealed;
   const std::string name = sealed ? std::string() : made.outbox->receipt_memory.name();
   {
     const std::lock_guard lock(state_.mutex);
+    Guest& guest = *state_.find_guest(guest_);
     const auto slot = state_.table.add({.kind = shm::SegmentKind::outbox,
+                                        .guest = guest.id,
                                         .sealed = sealed,
                                         .identity = plan.identity,
                                         .segment = name,
-                                        .resume_token = token});
+                                        .payer = guest.payer,
+                                        .resume_token = guest.token});
     if (!slot) throw Error(ErrorCode::out_of_memory, "no room in the broker's table");
     try {
       state_.outboxes.add(std::move(made.outbox));
@@ -116,7 +117,6 @@ void Session::make_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
       state_.table.erase(*slot);
       throw;
     }
-    Guest& guest = *state_.find_guest(guest_);
     guest.outbox_slot = *slot;
     guest.outbox_id = plan.owner.outbox_id;
     guest.outbox_charge = std::move(plan.charge);

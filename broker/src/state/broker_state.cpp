@@ -83,7 +83,7 @@ Remains BrokerState::remove_guest(GuestId id, bool thrown_out) {
 
 RouteId BrokerState::add_route(Guest& guest, const NewRoute& made,
                                const shm::RouteIdentity& identity, bool sealed, bool staged,
-                               const ResumeToken& token, QuotaCharge charge) {
+                               QuotaCharge charge) {
   const auto gate = guest.gates.gate_for(staged);
   auto route = std::make_unique<Route>(made.memory->segment(), made.memory->cursors().data(), gate,
                                        made.memory->wake_descriptor());
@@ -92,11 +92,13 @@ RouteId BrokerState::add_route(Guest& guest, const NewRoute& made,
   try {
     OwnedRoute& owned = routes[id];
     const auto slot = table.add({.kind = shm::SegmentKind::route,
+                                 .guest = guest.id,
                                  .sealed = sealed,
                                  .gate = gate->admits_from(),
                                  .identity = identity,
                                  .segment = sealed ? "" : made.memory->segment().segment().name(),
-                                 .resume_token = token});
+                                 .payer = guest.payer,
+                                 .resume_token = guest.token});
     if (!slot) {
       throw Error(ErrorCode::out_of_memory,
                   "no room for one more route in the broker's table; `df /dev/shm` may show why");

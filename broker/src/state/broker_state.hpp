@@ -97,7 +97,7 @@ class BrokerState final : private OutboxSupervisor {
   [[nodiscard]] Remains remove_guest(GuestId id, bool thrown_out);
 
   RouteId add_route(Guest& guest, const NewRoute& made, const shm::RouteIdentity& identity,
-                    bool sealed, bool staged, const ResumeToken& token, QuotaCharge charge);
+                    bool sealed, bool staged, QuotaCharge charge);
   [[nodiscard]] std::optional<RouteId> find_route(const Guest& guest,
                                                   std::uint64_t subscription) noexcept;
   /// `truncate`: the guest says that it maps nothing of it, or has forfeited it.

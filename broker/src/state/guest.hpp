@@ -42,6 +42,7 @@ struct EndedRoute {
 // word.
 struct Guest {
   GuestId id = 0;
+  ResumeToken token{};  // by which the next broker knows it again
   std::string principal;
   std::string payer;                  // whose quotas and rates it uses up
   std::optional<std::string> pinned;  // as which it was minted

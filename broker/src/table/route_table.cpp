@@ -112,10 +112,12 @@ std::optional<RouteTable::Slot> RouteTable::add(const TableRecord& record) {
     line.sealed = record.sealed ? 1 : 0;
     line.kind = record.kind;
     line.epoch = epoch();
+    line.claimed_epoch = epoch();
+    line.guest = record.guest;
     show(line.gate, record.gate);
     line.identity = record.identity;
     line.segment.assign(record.segment);
-    line.companion.assign({});
+    line.payer.assign(record.payer);
     std::memcpy(line.resume_token, record.resume_token.data(), sizeof line.resume_token);
   }
   header().entries.store(entries_, std::memory_order_release);

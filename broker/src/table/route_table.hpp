@@ -22,10 +22,12 @@ using ResumeToken = std::array<std::uint8_t, 16>;
 // One line of the table.
 struct TableRecord {
   shm::SegmentKind kind = shm::SegmentKind::route;
+  std::uint64_t guest = 0;
   bool sealed = false;
   std::uint64_t gate = 0;
   shm::RouteIdentity identity{};
   std::string segment{};  // empty when sealed
+  std::string payer{};
   ResumeToken resume_token{};
 };
 

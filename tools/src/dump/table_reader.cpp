@@ -46,7 +46,7 @@ std::optional<std::uint64_t> entry_count(const SegmentBytes& bytes, const TableH
 }
 
 std::string entry_problem(const TableEntry& entry) {
-  if (entry.state > shm::TableEntryState::ended) {
+  if (entry.state > shm::TableEntryState::interim) {
     return "state is " + std::to_string(static_cast<std::uint32_t>(entry.state));
   }
   if (entry.kind != shm::SegmentKind::route && entry.kind != shm::SegmentKind::outbox) {
@@ -76,10 +76,10 @@ void read_entry(const SegmentBytes& bytes, std::uint64_t index, Patience patienc
     if (!torn) blame(segment, Verdict::corrupt, which + ": its " + problem);
     return;
   }
-  if (entry->state != shm::TableEntryState::live) return;
   table.entries.push_back({.kind = entry->kind,
                            .sealed = entry->sealed != 0,
                            .torn = torn,
+                           .interim = entry->state == shm::TableEntryState::interim,
                            .epoch = entry->epoch,
                            .gate = entry->gate.load(std::memory_order_relaxed),
                            .segment = std::string(entry->segment.view()),
