@@ -163,6 +163,7 @@ TEST_F(ResumedRoute, R29_what_was_evicted_last_before_the_broker_died_is_told) {
 TEST_F(ResumedRoute, R29_a_waiter_is_told_that_there_is_a_loss_to_be_told) {
   publish(old(), "lost");
   ASSERT_TRUE(old().evict("p"));
+  ASSERT_EQ(route_.drain().outcome(), DrainOutcome::empty);
   lives_.restart();
   EXPECT_EQ(route_.wait(seconds(30)), WaitOutcome::ready);
   EXPECT_EQ(route_.drain().ended_loss().messages, 1U);

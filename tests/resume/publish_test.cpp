@@ -139,8 +139,9 @@ TEST_F(ResumedOutbox, R34_a_thread_that_waits_for_room_finds_it_with_the_next_br
   ASSERT_TRUE(next.broker().wait_for(Kind::acknowledge, 1));
   ASSERT_TRUE(next.outbox().take());
   next.outbox().acknowledge();
-  EXPECT_EQ(published.get().status, PublishStatus::pending);
-  EXPECT_EQ(published.get().number, 3U);
+  const PublishOutcome outcome = published.get();
+  EXPECT_EQ(outcome.status, PublishStatus::pending);
+  EXPECT_EQ(outcome.number, 3U);
 }
 
 TEST_F(ResumedOutbox, R34_a_full_ring_with_fillers_is_handed_over_whole) {
