@@ -19,7 +19,7 @@ constexpr std::chrono::nanoseconds kConnectTime = std::chrono::seconds(1);
 constexpr std::chrono::nanoseconds kShortestRest = std::chrono::milliseconds(1);
 // A broker that takes us back and hangs up is tried less and less often, unless it was there so
 // long.
-constexpr std::chrono::nanoseconds kLastingLife = std::chrono::seconds(2);
+constexpr std::chrono::nanoseconds kLastingLife = std::chrono::milliseconds(500);
 
 /// Asking again would bring the same answer.
 bool is_final(ErrorCode code) noexcept {

@@ -1,0 +1,133 @@
+// A guest without access to any file comes back over its keeper's descriptor.
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdlib>
+#include <thread>
+
+#include <fairlead/shm/control_socket.hpp>
+
+#include "keeper_protocol.hpp"
+#include "resume/lives.hpp"
+#include "support/child_process.hpp"
+#include "way_back.hpp"
+
+namespace fairlead::guest {
+namespace {
+
+namespace protocol = keeper_protocol;
+
+class KeeperLine : public testing::Test {
+ protected:
+  KeeperLine() {
+    auto [ours, guests] = shm::control_pair();
+    ours_ = std::move(ours);
+    guests_ = std::move(guests);
+  }
+
+  /// The guest's next question; false when it hung up, or after 30 seconds.
+  bool asked() {
+    std::array<std::byte, 1> question{};
+    const auto got = shm::receive_packet_until(ours_.get(), question, 0,
+                                               std::chrono::steady_clock::now() + seconds(30));
+    return got.outcome == shm::ReceiveOutcome::received && question[0] == protocol::kConnectMe;
+  }
+  void answer(std::byte word, const shm::UniqueFd& connection = {}) {
+    const std::array<int, 1> descriptors{connection.get()};
+    (void)shm::send_packet(ours_.get(), std::span(&word, 1),
+                           std::span<const int>(descriptors).first(connection ? 1 : 0));
+  }
+
+  FakeBroker broker_;
+  shm::UniqueFd ours_;
+  shm::UniqueFd guests_;
+};
+
+TEST_F(KeeperLine, a_connection_is_asked_for_and_taken) {
+  std::thread keeper([&] {
+    ASSERT_TRUE(asked());
+    answer(protocol::kConnected, broker_.connect());
+  });
+  shm::UniqueFd connection = connect_by_keeper(guests_.get(), seconds(30));
+  keeper.join();
+  ASSERT_TRUE(connection);
+  EXPECT_EQ(Guest::attach(over(std::move(connection))).welcome().broker, "fake");
+}
+
+TEST_F(KeeperLine, a_broker_that_is_not_there_is_told) {
+  std::thread keeper([&] {
+    ASSERT_TRUE(asked());
+    answer(protocol::kNotThere);
+  });
+  EXPECT_FALSE(connect_by_keeper(guests_.get(), seconds(30)));
+  keeper.join();
+}
+
+TEST_F(KeeperLine, an_answer_that_comes_late_is_used_by_the_next_who_asks) {
+  EXPECT_FALSE(connect_by_keeper(guests_.get(), milliseconds(1)));
+  ASSERT_TRUE(asked());
+  answer(protocol::kConnected, broker_.connect());
+  EXPECT_TRUE(connect_by_keeper(guests_.get(), seconds(30)));
+  std::byte unused{};
+  EXPECT_LT(::recv(ours_.get(), &unused, 1, MSG_DONTWAIT), 0) << "asked although it had one";
+}
+
+TEST_F(KeeperLine, a_keeper_that_is_gone_is_no_way_back) {
+  ours_.reset();
+  EXPECT_FALSE(connect_by_keeper(guests_.get(), seconds(30)));
+}
+
+TEST_F(KeeperLine, an_answer_that_makes_no_sense_is_no_connection) {
+  answer(std::byte{7}, broker_.connect());
+  answer(protocol::kConnected);
+  std::thread keeper([&] {
+    ASSERT_TRUE(asked());
+    answer(std::byte{9});
+  });
+  EXPECT_FALSE(connect_by_keeper(guests_.get(), seconds(30)));
+  keeper.join();
+}
+
+TEST_F(KeeperLine, R34_a_guest_with_an_inherited_connection_comes_back_by_it) {
+  Lives lives;
+  test::Signal attached;
+  test::ChildProcess child([&, connection = lives.first().connect()]() -> std::string {
+    ::setenv(kInheritedDescriptorVariable, std::to_string(connection.get()).c_str(), 1);
+    ::setenv(kKeeperDescriptorVariable, std::to_string(guests_.get()).c_str(), 1);
+    ours_.reset();
+    Guest guest = Guest::attach();
+    Subscription route = guest.subscribe("a.*", {.waiting = {.longest_sleep = milliseconds(5)}});
+    attached.send();
+    if (route.wait(seconds(30)) != WaitOutcome::ready) return "nothing came";
+    return texts(route.drain()) == std::vector<std::string>{"x"} ? "" : "something else came";
+  });
+  ASSERT_TRUE(attached.wait());
+  auto& next = lives.restart();
+  ASSERT_TRUE(asked());
+  answer(protocol::kNotThere);
+  ASSERT_TRUE(asked());
+  answer(protocol::kConnected, next.broker().connect());
+  ASSERT_TRUE(next.broker().wait_for(Kind::acknowledge, 1));
+  next.route().publish("p", "a.b", "x");
+  EXPECT_EQ(child.result(), "");
+}
+
+TEST_F(KeeperLine, a_variable_that_makes_no_sense_is_refused) {
+  for (const char* value : {"seven", "-1", "1000", "0x"}) {
+    test::ChildProcess child([&]() -> std::string {
+      const shm::UniqueFd connection = broker_.connect();
+      ::setenv(kInheritedDescriptorVariable, std::to_string(connection.get()).c_str(), 1);
+      ::setenv(kKeeperDescriptorVariable, value, 1);
+      try {
+        (void)Guest::attach();
+      } catch (const Error& error) {
+        return error.code() == ErrorCode::invalid_argument ? "" : error.what();
+      }
+      return "attached";
+    });
+    EXPECT_EQ(child.result(), "") << value;
+  }
+}
+
+}  // namespace
+}  // namespace fairlead::guest
