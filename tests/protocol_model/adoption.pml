@@ -2,32 +2,24 @@
  * gets or is told of each message once, in order, whether or not it came back in between
  * (docs/decisions/0050, "What the next broker does", R29).
  *
- * Broker: adoption, the copying forward of what a guest never got, the handing over of segments,
- * RouteWriter::append and evict_head. Guest: resume, drain of the old segment to its end. One lane.
- * That a message is pushed once is evidence.pml: here a push is its tail. */
+ * Broker: adoption, the copying forward of what a guest never had, the claim of a segment by its
+ * guest, RouteWriter::append and evict_head. Guest: resume, drain of the old segment to its end. One
+ * lane. That a message is pushed once is evidence.pml: here a push is its tail. */
 #ifndef LIVES
 #define LIVES 4
 #endif
 #ifndef MESSAGES
 #define MESSAGES 3
 #endif
-#ifndef MOST_QUEUED
 #define MOST_QUEUED 1
-#endif
 #define NONE 7
-#define UNCLAIMED 0 /* no guest was ever sent it */
-#define OFFERED 1   /* it may have been sent */
-#define CLAIMED 2   /* the guest has said that it maps it */
 
 /* The table's entry: the block that `which` names holds. */
 byte which;
 byte epoch[2];
-byte current[2]; /* the segment's name */
-byte state[2];
-byte kept[2]; /* an older segment that was offered, and the guest has not said whether it has it */
-#define CURRENT current[which]
-#define STATE state[which]
-#define KEPT kept[which]
+byte name[2]; /* of the segment: the life that made it */
+byte claimed; /* the guest has this epoch's segment for certain, and all that was filled into it */
+#define CURRENT name[which]
 
 /* Segments, by the life that made them. */
 byte record[LIVES * MESSAGES]; /* by count: number of the message */
@@ -36,12 +28,13 @@ byte floor[LIVES];      /* oldest record that was not evicted: in the segment */
 byte head[LIVES];       /* in the cursors, which the next broker cannot see */
 bool activated[LIVES];  /* the log tells of the lane */
 bool complete[LIVES];
+bool opened[LIVES];     /* no longer `filling` */
 #define RECORD(life, n) record[(life) * MESSAGES + (n)]
 
 #define RESUME 1
-#define MAPPED 2
-chan to_broker = [2] of { byte, byte };
-chan to_guest = [2] of { byte };
+#define ACKNOWLEDGE 2
+chan to_broker = [1] of { byte };
+chan to_guest = [1] of { byte, byte }; /* Subscribed: the segment, and the epoch claimed */
 byte living = NONE; /* the life that listens */
 byte connected = NONE;
 byte crashes;
@@ -50,23 +43,13 @@ bool killed;
 byte published, taken, told, evicted;
 
 /* The other block is written, then named. */
-inline change_entry(segment, its_state, older) {
+inline change_entry() {
 #ifdef WITHOUT_SECOND_BLOCK /* the words in place, as if a sequence counter guarded them */
-  epoch[which] = segment;
-  CURRENT = segment;
-  STATE = its_state;
-  KEPT = older;
+  epoch[which] = life;
+  CURRENT = life
 #else
-  d_step {
-    epoch[1 - which] = segment;
-    current[1 - which] = segment;
-    state[1 - which] = its_state;
-    kept[1 - which] = older
-  };
-  d_step {
-    which = 1 - which;
-    epoch[1 - which] = 0; current[1 - which] = 0; state[1 - which] = 0; kept[1 - which] = NONE
-  }
+  d_step { epoch[1 - which] = life; name[1 - which] = life };
+  d_step { which = 1 - which; epoch[1 - which] = 0; name[1 - which] = 0 }
 #endif
 }
 
@@ -96,25 +79,11 @@ inline copy_forward() {
 inline adopt() {
   assert(complete[CURRENT] && epoch[which] == CURRENT);
   old = CURRENT;
-  was = STATE;
-  older = (STATE == OFFERED -> CURRENT : KEPT);
-  assert(STATE == UNCLAIMED || KEPT == NONE);
-#ifdef WITHOUT_KEEPING /* as if what was offered was claimed */
-  older = NONE;
-#endif
-#ifdef WITHOUT_OFFERS /* as if what was offered was not */
-  d_step {
-    if
-    :: was == OFFERED -> was = UNCLAIMED; older = NONE
-    :: else
-    fi
-  };
-#endif
 #ifdef WITHOUT_SWITCH_LAST
-  change_entry(life, UNCLAIMED, older);
+  change_entry();
 #endif
   if
-  :: was == UNCLAIMED ->
+  :: claimed < old -> /* the guest did not come back in time */
 #ifdef WITHOUT_COPYING
      skip
 #else
@@ -124,9 +93,9 @@ inline adopt() {
   fi;
   complete[life] = true;
 #ifndef WITHOUT_SWITCH_LAST
-  change_entry(life, UNCLAIMED, older);
+  change_entry();
 #endif
-  d_step { old = 0; was = 0; older = 0 }
+  old = 0
 }
 
 inline push() {
@@ -151,18 +120,8 @@ inline push() {
   fi
 }
 
-inline offer_current() {
-#ifdef WITHOUT_OFFERED_FIRST
-  to_guest!life;
-  change_entry(life, OFFERED, KEPT)
-#else
-  change_entry(life, OFFERED, NONE);
-  to_guest!life
-#endif
-}
-
 proctype broker() {
-  byte life = 0, old = 0, was = 0, older = 0, index = 0, value = 0;
+  byte life = 0, old = 0, index = 0, value = 0;
 again:
   {
     if
@@ -173,33 +132,23 @@ again:
 end_serving:
     do
     :: published < MESSAGES -> push()
-    :: to_broker?RESUME, value -> /* the newest segment that the guest has ever mapped */
-#ifdef WITHOUT_THE_GUESTS_WORD
-       if
-       :: KEPT != NONE ->
+    :: to_broker?RESUME ->
+#ifdef WITHOUT_ACKNOWLEDGEMENT
+       d_step { value = claimed; claimed = life };
+       to_guest!life, value;
+       value = 0;
+       opened[life] = true
 #else
-       if
-       :: KEPT != NONE && value < KEPT ->
-#endif
-          d_step { head[KEPT] = floor[KEPT] }; /* fresh cursors */
-#ifdef WITHOUT_ONE_AT_A_TIME
-          to_guest!KEPT;
-          offer_current()
+       to_guest!life, claimed
+    :: to_broker?ACKNOWLEDGE ->
+#ifdef WITHOUT_CLAIM_FIRST
+       opened[life] = true;
+       claimed = life
 #else
-          to_guest!KEPT
+       claimed = life;
+       opened[life] = true
 #endif
-       :: else -> offer_current()
-       fi;
-       value = 0
-    :: to_broker?MAPPED, value ->
-       if
-       :: value == life -> change_entry(life, CLAIMED, NONE)
-       :: else -> /* the kept one */
-#ifndef WITHOUT_ONE_AT_A_TIME
-          offer_current()
 #endif
-       fi;
-       value = 0
     od
   } unless { killed };
   d_step {
@@ -207,10 +156,10 @@ end_serving:
     living = NONE;
     life++;
     do
-    :: nempty(to_broker) -> to_broker?value, index
+    :: nempty(to_broker) -> to_broker?value
     :: else -> break
     od;
-    old = 0; was = 0; older = 0; index = 0; value = 0
+    old = 0; index = 0; value = 0
   };
   goto again
 }
@@ -239,9 +188,9 @@ inline forget_content(segment) {
   head[segment] = 0; tail[segment] = 0; floor[segment] = 0; activated[segment] = false
 }
 inline next_segment() {
-  reading++;
+  reading = 0;
   do
-  :: reading < LIVES && !mapped[reading] -> reading++
+  :: reading < LIVES && !drainable[reading] -> reading++
   :: else -> break
   od;
   if
@@ -249,6 +198,25 @@ inline next_segment() {
   :: else
   fi;
   expected = 0
+}
+inline may_drain(segment) {
+  drainable[segment] = true;
+#ifdef WITHOUT_END
+  reading = segment;
+  expected = 0
+#else
+  if
+  :: reading == NONE -> next_segment()
+  :: else
+  fi
+#endif
+}
+/* What it sends to a dead broker is lost. */
+inline say(kind) {
+  if
+  :: connected == living -> to_broker!kind
+  :: else
+  fi
 }
 
 /* The guest knows that a broker is dead when a later one has answered: that one has the lock. */
@@ -261,11 +229,12 @@ inline next_segment() {
 proctype guest() {
   byte reading = 0;
   byte expected = 0; /* in the cursors of the segment that is read */
-  byte newest = 0;
   byte known = 0;
+  byte filling = NONE; /* a segment that it maps and must not drain yet */
   byte segment = 0;
-  bool mapped[LIVES];
-  mapped[0] = true;
+  byte value = 0;
+  bool drainable[LIVES];
+  drainable[0] = true;
 end:
   do
   :: reading != NONE && activated[reading] && head[reading] < tail[reading] ->
@@ -288,57 +257,54 @@ end:
 #ifndef WITHOUT_REMAINDER
        told = told + tail[reading] - expected;
 #endif
-       mapped[reading] = false;
+       drainable[reading] = false;
        forget_content(reading); /* nobody looks there any more */
        next_segment()
      }
-  :: to_guest?segment ->
+  :: to_guest?segment, value ->
      d_step {
-       mapped[segment] = true;
-       newest = segment;
-#ifdef WITHOUT_END
-       reading = segment; expected = 0;
-#else
        if
-       :: reading == NONE -> reading = segment; expected = 0
-       :: else
-       fi
+#ifndef WITHOUT_THE_BROKERS_WORD /* it was claimed, and its broker died before it opened it */
+       :: filling != NONE && value >= filling -> may_drain(filling)
 #endif
-     };
-     atomic {
-       if
-       :: connected == living -> to_broker!MAPPED, segment
-       :: else /* lost */
+       :: else /* thrown away */
        fi;
-       segment = 0
+#ifdef WITHOUT_FILLING
+       may_drain(segment);
+#else
+       filling = segment;
+#endif
+       segment = 0;
+       value = 0
+     };
+     atomic { say(ACKNOWLEDGE) }
+  :: d_step {
+       filling != NONE && opened[filling] ->
+       may_drain(filling);
+       filling = NONE
      }
-  :: connected == NONE && living != NONE ->
-     atomic {
-       if
-       :: living != NONE ->
-          connected = living;
-          known = living;
-          to_broker!RESUME, newest
-       :: else
-       fi
+  :: atomic {
+       connected == NONE && living != NONE ->
+       connected = living;
+       known = living;
+       say(RESUME)
      }
-  :: connected != NONE && connected != living -> /* the hang-up; what was sent may be read before */
-     d_step {
+  :: d_step { /* the hang-up; what was sent before may have been read */
+       connected != NONE && connected != living ->
        connected = NONE;
        do
-       :: nempty(to_guest) -> to_guest?segment
+       :: nempty(to_guest) -> to_guest?segment, value
        :: else -> break
        od;
-       segment = 0
+       segment = 0;
+       value = 0
      }
   od
 }
 
 init {
   d_step {
-    kept[0] = NONE; kept[1] = NONE;
-    state[0] = CLAIMED;
-    complete[0] = true;
+    complete[0] = true; opened[0] = true;
     connected = 0; living = 0
   };
   atomic { run broker(); run guest() };
