@@ -157,7 +157,7 @@ end_serving:
     life++;
     do
     :: nempty(to_broker) -> to_broker?value
-    :: else -> break
+    :: empty(to_broker) -> break
     od;
     old = 0; index = 0; value = 0
   };
@@ -294,7 +294,7 @@ end:
        connected = NONE;
        do
        :: nempty(to_guest) -> to_guest?segment, value
-       :: else -> break
+       :: empty(to_guest) -> break
        od;
        segment = 0;
        value = 0
