@@ -23,7 +23,8 @@
 /* Shared memory that outlives a broker. */
 byte entry[ROUTES]; /* the table's: which life's segment */
 byte owner[ROUTES * LIVES], head[ROUTES * LIVES], tail[ROUTES * LIVES]; /* the lane slot */
-byte count[ROUTES * LIVES], outbox[ROUTES * LIVES], number[ROUTES * LIVES]; /* its newest push */
+/* newest_push: one word with the count, which names the record with the others. */
+byte count[ROUTES * LIVES], outbox[ROUTES * LIVES], number[ROUTES * LIVES];
 byte carried[ROUTES * LIVES * OUTBOXES]; /* of earlier lives: newest number that the route has */
 byte receipts[OUTBOXES];
 /* For the assertions. */
@@ -99,14 +100,12 @@ inline place(r, o) {
 }
 
 inline note_push(o) {
-#ifdef WITHOUT_COUNT_FIRST
+#ifdef WITHOUT_ONE_WORD
   outbox[s] = o + 1;
   number[s] = n;
   count[s] = tail[s];
 #else
-  count[s] = tail[s];
-  outbox[s] = o + 1;
-  number[s] = n;
+  d_step { count[s] = tail[s]; outbox[s] = o + 1; number[s] = n };
 #endif
 #ifdef WITHOUT_LIST /* carried in the lane's words instead: overwritten by its next push */
   CARRIED(s, (o == C -> C : A)) = 0;
