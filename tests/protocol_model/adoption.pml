@@ -3,8 +3,8 @@
  * (docs/decisions/0050, "What the next broker does", R29).
  *
  * Broker: adoption, the copying forward of what a guest never had, the claim of a segment by its
- * guest, RouteWriter::append and evict_head. Guest: resume, drain of the old segment to its end. One
- * lane. That a message is pushed once is evidence.pml: here a push is its tail. */
+ * guest, RouteWriter::append and evict_head. Guest: resume, drain of the old segment to its end.
+ * One lane. That a message is pushed once is evidence.pml: here a push is its tail. */
 #ifndef LIVES
 #define LIVES 4
 #endif
@@ -64,7 +64,9 @@ inline copy_forward() {
 #ifdef WITHOUT_KEPT_COUNTS
   d_step {
     do
-    :: floor[old] + index < tail[old] -> RECORD(life, index) = RECORD(old, floor[old] + index); index++
+    :: floor[old] + index < tail[old] ->
+       RECORD(life, index) = RECORD(old, floor[old] + index);
+       index++
     :: else -> break
     od;
     tail[life] = index; index = 0
@@ -170,7 +172,7 @@ inline take(segment) { /* one exchange */
     assert(head[segment] >= expected);
     told = told + head[segment] - expected; /* R29 */
     taken++;
-    assert(RECORD(segment, head[segment]) == taken + told); /* none twice, none left out, in order */
+    assert(RECORD(segment, head[segment]) == taken + told); /* none twice or left out, in order */
     head[segment] = head[segment] + 1;
     expected = head[segment];
     if

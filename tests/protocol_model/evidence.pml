@@ -23,7 +23,7 @@
 /* Shared memory that outlives a broker. */
 byte entry[ROUTES]; /* the table's: which life's segment */
 byte owner[ROUTES * LIVES], head[ROUTES * LIVES], tail[ROUTES * LIVES]; /* the lane slot */
-/* newest_push: one word with the count, which names the record with the others. */
+/* newest_push: one word with the count, it names the record with the others. sync: newest-push */
 byte count[ROUTES * LIVES], outbox[ROUTES * LIVES], number[ROUTES * LIVES];
 byte carried[ROUTES * LIVES * OUTBOXES]; /* of earlier lives: newest number that the route has */
 byte receipts[OUTBOXES];
@@ -172,7 +172,7 @@ inline acknowledge(o) {
   }
 }
 
-/* OutboxService::remove, after the hang-up. Nobody re-sends its message: what is known of it goes. */
+/* OutboxService::remove, after the hang-up. Nobody sends its message again. */
 inline forget_publisher() {
   d_step {
     gone = true;

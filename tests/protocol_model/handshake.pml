@@ -1,10 +1,11 @@
-/* Attach, subscribe and resume with a token, over broker deaths, packets that die with a connection, a
- * guest that gives a connection up for want of an answer, and the guest's own death: who lives keeps
- * its route, nothing is left of who is dead, and no route is left that its guest does not know
+/* Attach, subscribe and resume with a token, over broker deaths, packets lost with a connection,
+ * a guest that gives a connection up for want of an answer, and the guest's own death: who lives
+ * keeps its route, nothing is left of who is dead, and no route that its guest does not know
  * (docs/decisions/0050, "Listen", "grace time").
  *
- * Broker: Session::on_hello, on_subscribe, ResumeRoute, hang-ups, the grace time. Guest: Connection,
- * attach, resume. Each connection has its own packets; the broker reads them in any order. */
+ * Broker: Session::on_hello, on_subscribe, ResumeRoute, hang-ups, the grace time. Guest:
+ * Connection, attach, resume. Each connection has its own packets; the broker reads them in any
+ * order. */
 #ifndef LIVES
 #define LIVES 3
 #endif

@@ -1,9 +1,10 @@
-/* A publisher over broker deaths: each of its messages gets its receipt, and was pushed into each of
- * two routes once, in the order of its numbers (docs/decisions/0050, "What a guest does", R09, R34).
+/* A publisher over broker deaths: each of its messages gets its receipt, and was pushed into each
+ * of two routes once, in the order of its numbers (docs/decisions/0050, "What a guest does", R09,
+ * R34).
  *
  * Guest: Outbox::publish, the resume of an outbox, the copying of what has no receipt. Broker:
- * ResumeOutbox, OutboxReader (numbers go up by one), fan-out, ReceiptWriter. What the broker knows of
- * the pushes of its predecessors is exact here, and no more than needed: see evidence.pml. */
+ * ResumeOutbox, OutboxReader (numbers go up by one), fan-out, ReceiptWriter. What the broker knows
+ * of the pushes of its predecessors is exact here, and no more than needed: see evidence.pml. */
 #ifndef LIVES
 #define LIVES 4
 #endif
@@ -164,7 +165,12 @@ end:
        resume_with = accepted + 2;
 #endif
      }
-  :: d_step { opened && connected == living -> opened = false; behind = connected; number = accepted }
+  :: d_step {
+       opened && connected == living ->
+       opened = false;
+       behind = connected;
+       number = accepted
+     }
   :: d_step {
        behind != NONE && connected == living && number < newest -> /* a record and its tail */
        number++;

@@ -1,11 +1,11 @@
-/* A sealed route over broker deaths. Its segment is a memfd that the next broker cannot read: what was
- * pushed into it the guest has to tell, and until the guest is back messages wait in a named interim
- * segment, from which they are filled into the next sealed one (docs/decisions/0050, "Sealed
- * routes").
+/* A sealed route over broker deaths. Its segment is a memfd that the next broker cannot read: what
+ * was pushed into it the guest has to tell, and until the guest is back messages wait in a named
+ * interim segment, from which they are filled into the next sealed one (docs/decisions/0050,
+ * "Sealed routes").
  *
- * Broker: adoption, PushedBefore, the fill at the resume, the claim. Guest: resume, drain. One lane,
- * one publisher whose message without a receipt is sent again. The table's entry is one word here,
- * see adoption.pml; nothing is evicted. */
+ * Broker: adoption, PushedBefore, the fill at the resume, the claim. Guest: resume, drain. One
+ * lane, one publisher whose message without a receipt is sent again. The table's entry is one word
+ * here, see adoption.pml; nothing is evicted. */
 #ifndef LIVES
 #define LIVES 4
 #endif
@@ -202,7 +202,8 @@ end:
        head++
      }
   :: d_step { /* to the end: its broker is dead */
-       reading != NONE && connected != NONE && reading < connected && head == sealed_tail[reading] ->
+       reading != NONE && connected != NONE && reading < connected &&
+       head == sealed_tail[reading] ->
        drainable[reading] = false;
 #ifndef WITHOUT_KEPT_MARKS
        mark = (reading == newest -> MARK(reading) : mark);
