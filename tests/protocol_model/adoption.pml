@@ -1,4 +1,4 @@
-/* One route over broker deaths: the table's entry always names a complete segment, and the guest
+/* One route over broker deaths: the table always names a complete segment, and the guest
  * gets or is told of each message once, in order, whether or not it came back in between
  * (docs/decisions/0050, "What the next broker does", R29).
  *
@@ -14,7 +14,7 @@
 #define MOST_QUEUED 1
 #define NONE 7
 
-/* The table's entry: the block that `which` names holds. */
+/* The route's two lines in the table: of those that are whole, `which` is the newer one. */
 byte which;
 byte epoch[2];
 byte name[2]; /* of the segment: the life that made it */
@@ -42,9 +42,9 @@ bool killed;
 /* For the assertions. */
 byte published, taken, told, evicted;
 
-/* The other block is written, then named. */
+/* The other line is written, its state last; then the old one is erased. */
 inline change_entry() {
-#ifdef WITHOUT_SECOND_BLOCK /* the words in place, as if a sequence counter guarded them */
+#ifdef WITHOUT_SECOND_LINE /* the words in place, as if a sequence counter guarded them */
   epoch[which] = life;
   CURRENT = life
 #else

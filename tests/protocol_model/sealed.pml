@@ -29,10 +29,10 @@ bool opened[LIVES];
 byte epoch, claimed;
 byte receipts;
 
-#define PUSHED_BEFORE 1 /* epoch of the segment, mark */
+#define PUSHED_BEFORE 1 /* mark */
 #define RESUME 2
 #define ACKNOWLEDGE 3
-chan to_broker = [3] of { byte, byte, byte };
+chan to_broker = [3] of { byte, byte };
 chan to_guest = [1] of { byte, byte }; /* Subscribed: the sealed segment, and the epoch claimed */
 byte living = 0;
 byte connected = 0;
@@ -125,7 +125,7 @@ inline fill() {
 proctype broker() {
   byte life = 0, old = 0, index = 0;
   byte mark = 0; /* the guest's word */
-  byte value = 0, number = 0;
+  byte value = 0;
   bool pushed = false; /* the receipt is due */
 again:
   {
@@ -138,20 +138,16 @@ end_serving:
     do
     :: !pushed && receipts < MESSAGES -> push()
     :: pushed -> d_step { receipts++; pushed = false }
-    :: to_broker?PUSHED_BEFORE, value, number ->
+    :: to_broker?PUSHED_BEFORE, value ->
        d_step {
          if
-#ifdef WITHOUT_EPOCH_OF_MARKS
-         :: number > mark -> mark = number
-#else
-         :: value <= claimed && number > mark -> mark = number
-#endif
+         :: value > mark -> mark = value
          :: else
          fi;
-         value = 0; number = 0
+         value = 0
        }
-    :: to_broker?RESUME, _, _ -> to_guest!life, claimed
-    :: to_broker?ACKNOWLEDGE, _, _ -> fill()
+    :: to_broker?RESUME, _ -> to_guest!life, claimed
+    :: to_broker?ACKNOWLEDGE, _ -> fill()
     od
   } unless { killed };
   d_step {
@@ -159,10 +155,10 @@ end_serving:
     living = NONE;
     life++;
     do
-    :: nempty(to_broker) -> to_broker?value, number, index
+    :: nempty(to_broker) -> to_broker?value, index
     :: empty(to_broker) -> break
     od;
-    old = 0; index = 0; mark = 0; value = 0; number = 0; pushed = false
+    old = 0; index = 0; mark = 0; value = 0; pushed = false
   };
   goto again
 }
@@ -178,9 +174,9 @@ inline may_drain(segment) {
     fi
   }
 }
-inline say(kind, first, second) {
+inline say(kind, mark_told) {
   if
-  :: connected == living -> to_broker!kind, first, second
+  :: connected == living -> to_broker!kind, mark_told
   :: else
   fi
 }
@@ -225,29 +221,36 @@ end:
   :: to_guest?segment, value ->
      d_step {
        if
+#ifndef WITHOUT_SETTLING
        :: filling != NONE && value >= filling -> may_drain(filling)
+#endif
        :: else
        fi;
        filling = segment;
-       segment = 0; value = 0
+       segment = 0;
+       value = (drainable[newest] -> MARK(newest) : mark)
      };
-     atomic { say(ACKNOWLEDGE, 0, 0) }
+#ifdef WITHOUT_ACKNOWLEDGEMENT_LAST
+     atomic { say(ACKNOWLEDGE, 0) };
+#endif
+#if !defined(WITHOUT_MARKS) && !defined(WITHOUT_WAITING)
+     atomic { say(PUSHED_BEFORE, value) };
+#endif
+     value = 0;
+#ifndef WITHOUT_ACKNOWLEDGEMENT_LAST
+     atomic { say(ACKNOWLEDGE, 0) }
+#endif
   :: d_step { filling != NONE && opened[filling] -> may_drain(filling); filling = NONE }
   :: atomic {
        connected == NONE && living != NONE ->
        connected = living;
-#ifndef WITHOUT_MARKS
+#ifdef WITHOUT_WAITING /* tells all that it maps, before it knows what was claimed */
        value = (drainable[newest] -> MARK(newest) : mark);
-       say(PUSHED_BEFORE, newest, value);
-#ifndef WITHOUT_MARKS_OF_FILLING
-       if
-       :: filling != NONE -> value = MARK(filling); say(PUSHED_BEFORE, filling, value)
-       :: else
-       fi;
-#endif
+       value = (filling != NONE && MARK(filling) > value -> MARK(filling) : value);
+       say(PUSHED_BEFORE, value);
        value = 0;
 #endif
-       say(RESUME, 0, 0)
+       say(RESUME, 0)
      }
   :: d_step {
        connected != NONE && connected != living ->
