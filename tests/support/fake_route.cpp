@@ -130,8 +130,7 @@ void FakeRoute::end_lane(std::string_view principal) {
   const std::lock_guard guard(mutex_);
   const auto found = lanes_.find(principal);
   (void)writer_->observe(found->second);
-  const auto loss = writer_->close_lane(found->second);
-  writer_->add_aggregate_loss(loss, shm::LossReason::budget);
+  (void)writer_->close_lane(found->second, shm::LossReason::budget);
   lanes_.erase(found);
   signal();
 }
