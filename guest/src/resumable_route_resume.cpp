@@ -51,7 +51,6 @@ void ResumableRoute::resume(const std::shared_ptr<Connection>& connection) {
     if (ended_) return drop_at_broker(*connection, subscription_);
     next_catch_up_ = Clock::now() + kCatchUpEvery;
   }
-  tell_pushes(*connection);
   control::ResumeRoute question{};
   question.subscription = subscription_;
   question.wants_descriptor = polled_ ? 1 : 0;
@@ -63,9 +62,11 @@ void ResumableRoute::resume(const std::shared_ptr<Connection>& connection) {
     {
       const std::lock_guard guard(mutex_);
       settle(answer.reply.claimed_epoch);
+      tell_pushes(*connection);
       mappings_.push_back(std::move(next));
       rest_polling(Clock::now());  // whoever polls shall take the next steps
     }
+    // Now it is filled, with what was told in mind.
     connection->acknowledge(answer.reply.header.request);
   } catch (const Error& error) {
     if (connection->gone() || is_of_connection(error.code())) throw;
@@ -81,19 +82,17 @@ void ResumableRoute::end_with(std::string_view sentence) {
   rest_polling(Clock::now());
 }
 
-// Of all that are sealed: each line is true, whatever else was lost.
+// Of those whose content counts, as far as the broker cannot read them itself. The first mapping is
+// kept until the next one counts, so nothing that matters is ever forgotten.
 void ResumableRoute::tell_pushes(Connection& connection) const {
+  std::vector<shm::PushMark> found;
+  for (const auto& each : mappings_) {
+    if (each->sealed()) each->add_pushes(found);
+  }
   std::map<std::uint64_t, std::uint64_t> newest;
-  {
-    const std::lock_guard guard(mutex_);
-    std::vector<shm::PushMark> found;
-    for (const auto& each : mappings_) {
-      if (each->sealed()) each->add_pushes(found);
-    }
-    for (const auto& push : found) {
-      auto& number = newest[push.outbox];
-      number = std::max(number, push.number);
-    }
+  for (const auto& push : found) {
+    auto& number = newest[push.outbox];
+    number = std::max(number, push.number);
   }
   control::PushedBefore packet{};
   packet.subscription = subscription_;

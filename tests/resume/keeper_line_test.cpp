@@ -91,7 +91,8 @@ TEST_F(KeeperLine, an_answer_that_makes_no_sense_is_no_connection) {
 TEST_F(KeeperLine, R34_a_guest_with_an_inherited_connection_comes_back_by_it) {
   Lives lives;
   test::Signal attached;
-  test::ChildProcess child([&, connection = lives.first().connect()]() -> std::string {
+  shm::UniqueFd connection = lives.first().connect();
+  test::ChildProcess child([&]() -> std::string {
     ::setenv(kInheritedDescriptorVariable, std::to_string(connection.get()).c_str(), 1);
     ::setenv(kKeeperDescriptorVariable, std::to_string(guests_.get()).c_str(), 1);
     ours_.reset();
@@ -102,6 +103,7 @@ TEST_F(KeeperLine, R34_a_guest_with_an_inherited_connection_comes_back_by_it) {
     return texts(route.drain()) == std::vector<std::string>{"x"} ? "" : "something else came";
   });
   ASSERT_TRUE(attached.wait());
+  connection.reset();
   auto& next = lives.restart();
   ASSERT_TRUE(asked());
   answer(protocol::kNotThere);

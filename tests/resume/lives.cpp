@@ -23,7 +23,8 @@ NextLife::NextLife(std::uint64_t epoch, const LifeOptions& options)
              [this](FakeSession&, const Header& header, Packet) { on_acknowledge(header); });
   broker_.on(Kind::pushed_before, [this](FakeSession&, const Header&, Packet packet) {
     const std::lock_guard guard(mutex_);
-    pushes_.push_back(packet_as<control::PushedBefore>(packet));
+    const auto pushed = packet_as<control::PushedBefore>(packet);
+    if (!requests_.empty()) pushes_.push_back(pushed);
   });
 }
 

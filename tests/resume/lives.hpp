@@ -48,7 +48,7 @@ class NextLife {
 
   [[nodiscard]] control::Hello hello();
   [[nodiscard]] control::ResumeOutbox outbox_question();
-  /// All that were told of a route, in order.
+  /// All that were told of a route before it was acknowledged, in order.
   [[nodiscard]] std::vector<control::PushedBefore> pushes();
 
  private:
