@@ -40,7 +40,7 @@ RestartingDaemon::~RestartingDaemon() {
   }
 }
 
-void RestartingDaemon::kill() {
+void RestartingDaemon::die() {
   program_->signal(SIGKILL);
   EXPECT_EQ(program_->exit_code(), 128 + SIGKILL) << program_->error();
 }

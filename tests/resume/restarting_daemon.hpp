@@ -19,13 +19,13 @@ class RestartingDaemon {
   RestartingDaemon& operator=(const RestartingDaemon&) = delete;
 
   /// SIGKILL; it is gone when this returns.
-  void kill();
+  void die();
   /// SIGTERM, likewise.
   void stop();
   /// Returns when it serves.
   void start();
   void kill_and_restart() {
-    kill();
+    die();
     start();
   }
 
