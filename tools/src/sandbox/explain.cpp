@@ -19,7 +19,8 @@ constexpr const char* kNamespaces =
     "No capability, no new privilege, a session of its own (no terminal to type into).\n";
 
 constexpr const char* kDescriptors =
-    "Descriptors: 0, 1, 2 and the connection of FAIRLEAD_FD; all others are closed.\n"
+    "Descriptors: 0, 1, 2, the connection of FAIRLEAD_FD, and FAIRLEAD_KEEPER_FD, over which\n"
+    "fairlead run hands in another connection as that principal; all others are closed.\n"
     "Environment and user: as they are.\n";
 
 constexpr int kPathColumns = 22;

@@ -15,6 +15,8 @@ namespace fairlead::guest {
 
 /// Name of the environment variable that holds the number of an inherited, connected descriptor.
 inline constexpr const char* kInheritedDescriptorVariable = "FAIRLEAD_FD";
+/// Of the one with the number of a descriptor over which whoever started us connects us anew.
+inline constexpr const char* kKeeperDescriptorVariable = "FAIRLEAD_KEEPER_FD";
 
 /// Every way out has a name of its own: see Guest::attach().
 struct AttachOptions {
