@@ -176,6 +176,7 @@ Broker::~Broker() = default;
 void Broker::start() { content_->start(); }
 void Broker::run() { content_->run(); }
 void Broker::stop() noexcept { content_->stop(); }
+void Broker::hand_over() noexcept { content_->stop(); }
 
 PublishReport Broker::publish(std::string_view principal, std::string_view topic,
                               std::span<const std::byte> payload, PublishOptions options) noexcept {

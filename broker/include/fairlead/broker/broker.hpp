@@ -47,6 +47,9 @@ class Broker {
   /// Ends everything: guests are disconnected and see their routes closed, all segments and the
   /// socket are removed. Idempotent. The broker cannot be started again.
   void stop() noexcept;
+  /// Ends as stop() does, but leaves routes and segments to the next broker of this name: guests
+  /// and what is queued go on there (R34).
+  void hand_over() noexcept;
 
   /// Delivers to every matching route before it returns (R06). The host is trusted: no permission
   /// is asked and no rate is charged. A broker that was stopped says route_closed; an unusable
