@@ -14,6 +14,7 @@
 namespace fairlead::guest {
 
 class MappedRoute;
+class ResumableRoute;
 
 /// Topic, principal, sequence, publish time, payload and the loss right before it. A view: valid as
 /// long as the Batch (or Kept) that it came from.
@@ -67,6 +68,7 @@ class Batch {
 
  private:
   friend class MappedRoute;
+  friend class ResumableRoute;
 
   std::shared_ptr<MappedRoute> route_;  // while messages are pinned
   std::vector<Message> messages_;

@@ -18,6 +18,8 @@
 
 namespace fairlead::guest {
 
+class ResumableRoute;
+
 /// Payload and topic bytes that drain() takes at most if it is not told otherwise.
 inline constexpr std::uint64_t kDefaultDrainBytes = 64 * 1024;
 
@@ -115,9 +117,9 @@ class Subscription {
 
  private:
   friend class Guest;
-  Subscription(std::shared_ptr<MappedRoute> route, WaitSettings waiting) noexcept;
+  Subscription(std::shared_ptr<ResumableRoute> route, WaitSettings waiting) noexcept;
 
-  std::shared_ptr<MappedRoute> route_;
+  std::shared_ptr<ResumableRoute> route_;
   WaitSettings waiting_;
 };
 
