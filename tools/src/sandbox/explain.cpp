@@ -9,7 +9,7 @@
 namespace fairlead::tools::sandbox {
 namespace {
 
-constexpr const char* kNamespaces =
+constexpr const char* kOwnNamespaces =
     "Namespaces of its own:\n"
     "  user     no privilege outside, if this kernel lets this user make one\n"
     "  mount    an empty, read-only file system with what is bound below\n"
@@ -73,7 +73,7 @@ void print_command(const SandboxPlan& plan) {
 }  // namespace
 
 void print_explanation(const SandboxPlan& plan, bool requires_landlock) {
-  std::fputs(kNamespaces, stdout);
+  std::fputs(kOwnNamespaces, stdout);
   std::fputs(kDescriptors, stdout);
   print_files(plan);
   print_landlock(plan, requires_landlock);
