@@ -61,6 +61,18 @@ Welcome Guest::welcome() const { return state_->link->welcome(); }
 
 bool Guest::connected() const noexcept { return !state_->link->connection()->look_whether_gone(); }
 
+Presence Guest::presence() noexcept {
+  switch (state_->link->try_to_come_back()) {
+    case Link::State::attached:
+      return Presence::attached;
+    case Link::State::away:
+      return Presence::away;
+    case Link::State::lost:
+      break;
+  }
+  return Presence::lost;
+}
+
 Subscription Guest::subscribe(
     std::string_view pattern,
     SubscribeOptions options) {  // NOLINT(performance-unnecessary-value-param)

@@ -75,6 +75,21 @@ TEST(Daemon, the_next_one_removes_what_a_killed_one_left) {
   EXPECT_TRUE(killed.segments().empty());
 }
 
+TEST(Daemon, R34_with_hand_over_SIGTERM_leaves_the_routes_and_SIGINT_does_not) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Daemon daemon({.arguments = {"--hand-over"}});
+    ASSERT_TRUE(daemon.ready());
+    RawGuest guest(daemon.socket_path());
+    guest.hello();
+    const auto route = guest.subscribe("t");
+    daemon.signal(signal);
+    EXPECT_FALSE(daemon.notified("STOPPING=1").empty());
+    EXPECT_EQ(daemon.exit_code(), 0);
+    EXPECT_EQ(daemon.segments().size(), signal == SIGTERM ? 2U : 0U) << "the table and a route";
+    EXPECT_TRUE(guest.hung_up());
+  }
+}
+
 TEST(Daemon, its_log_begins_with_where_it_listens_and_which_policy_holds) {
   for (const std::string& policy : {std::string(), policy_of("alice")}) {
     Daemon daemon({.policy = policy});

@@ -213,20 +213,6 @@ TEST_F(PubSub, sub_says_when_the_broker_has_gone) {
                                       "fairlead sub: the broker "));
 }
 
-TEST_F(PubSub, pub_says_when_the_broker_has_gone) {
-  ProgramOptions open;
-  open.keep_input = true;
-  Program pub(command({"pub", "t", "--lines"}), open);
-  const auto sub = subscriber({"t", "--lines"});
-  pub.write_input("x\n");
-  EXPECT_TRUE(sub->wait_for_output("x\n"));
-  broker_.program().signal(SIGKILL);
-  EXPECT_EQ(broker_.program().exit_code(), 128 + SIGKILL);
-  pub.write_input("y\n");
-  EXPECT_EQ(pub.exit_code(), 1);
-  EXPECT_THAT(pub.error(), HasSubstr("fairlead pub: the broker is gone"));
-}
-
 TEST_F(PubSub, pub_that_is_interrupted_tells_what_it_did) {
   ProgramOptions open;
   open.keep_input = true;

@@ -78,13 +78,13 @@ TEST_F(Run, its_own_failures_are_125) {
   }
 }
 
-TEST_F(Run, the_command_has_the_connection_and_no_other_descriptor_of_ours) {
+TEST_F(Run, the_command_has_the_connection_and_its_keeper_and_no_other_descriptor_of_ours) {
   // Whoever started the tests may have left them descriptors, which every program here inherits.
   const std::string count = "ls /proc/self/fd | wc -l";
   const Ended without = run_to_end({"/bin/sh", "-c", count});
   const Ended ended = run_to_end(shell(count));
   ASSERT_EQ(ended.code, 0);
-  EXPECT_EQ(std::stoi(ended.output), std::stoi(without.output) + 1);
+  EXPECT_EQ(std::stoi(ended.output), std::stoi(without.output) + 2);
 }
 
 TEST_F(Run, the_command_is_that_principal_and_no_other) {
@@ -155,29 +155,65 @@ TEST_F(Run, a_command_that_is_stopped_and_goes_on_is_still_waited_for) {
   EXPECT_EQ(program.exit_code(), 5);
 }
 
-bool has_sockets(pid_t process) {
+std::size_t sockets_of(pid_t process) {
+  std::size_t found = 0;
   std::error_code error;  // a descriptor may be closed while we look
   for (const auto& entry :
        std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/fd")) {
     if (std::filesystem::read_symlink(entry, error).string().find("socket:") != std::string::npos)
-      return true;
+      ++found;
   }
-  return false;
+  return found;
 }
 
-TEST_F(Run, the_keeper_itself_keeps_no_connection) {
+TEST_F(Run, the_keeper_itself_keeps_no_connection_and_one_end_of_its_link) {
   ProgramOptions open;
   open.keep_input = true;
   Program program(shell("echo ready; read line"), open);
   ASSERT_TRUE(program.wait_for_output("ready\n"));
-  // It closes its end once the command has begun, which may be after the command's first line.
+  // It closes its ends once the command has begun, which may be after the command's first line.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (has_sockets(program.pid()) && std::chrono::steady_clock::now() < deadline) {
+  while (sockets_of(program.pid()) > 1 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }
-  EXPECT_FALSE(has_sockets(program.pid()));
+  EXPECT_EQ(sockets_of(program.pid()), 1U);
   program.end_input();
   EXPECT_EQ(program.exit_code(), 1);
+}
+
+TEST_F(Run, the_keeper_connects_the_command_to_the_next_broker_as_the_same_principal) {
+  Program program(command({FAIRLEAD_HELPERS_DIR "/ask_keeper"}), {.keep_input = true});
+  ASSERT_TRUE(program.wait_for_output("attached\n")) << program.error();
+  broker_.end_by(SIGKILL);
+  program.write_input("\n");  // it asks while nobody is there
+  broker_.start_again();
+  EXPECT_EQ(program.exit_code(), 0) << program.error();
+  EXPECT_EQ(program.output(), "attached\nback as agent.x in epoch 2\n");
+}
+
+TEST_F(Run, a_stopped_broker_delays_neither_signals_nor_the_end) {
+  Program program(command({FAIRLEAD_HELPERS_DIR "/ask_keeper"}), {.keep_input = true});
+  ASSERT_TRUE(program.wait_for_output("attached\n")) << program.error();
+  broker_.program().signal(SIGSTOP);
+  program.write_input("\n");
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.exit_code(), 128 + SIGTERM);
+  broker_.program().signal(SIGCONT);
+}
+
+TEST_F(Run, a_command_that_floods_its_keeper_loses_it_and_goes_on) {
+  Program program(command({FAIRLEAD_HELPERS_DIR "/ask_keeper", "flood"}), {.keep_input = true});
+  EXPECT_TRUE(program.wait_for_output("lost my keeper\n"));
+  EXPECT_EQ(sockets_of(program.pid()), 0U);
+  program.end_input();
+  EXPECT_EQ(program.exit_code(), 0);
+}
+
+TEST_F(Run, another_runs_keeper_is_not_passed_on) {
+  const Ended ended = run_to_end(shell("echo $FAIRLEAD_KEEPER_FD"), {},
+                                 {.environment = {"FAIRLEAD_KEEPER_FD=777"}});
+  EXPECT_NE(ended.output, "777\n");
+  EXPECT_EQ(std::count(ended.output.begin(), ended.output.end(), '\n'), 1);
 }
 
 }  // namespace

@@ -63,17 +63,27 @@ TEST_F(GuestInSandbox, ends_with_fairlead_run) {
   EXPECT_TRUE(broker_.program().wait_for_error("hung up"));
 }
 
-TEST_F(GuestInSandbox, has_the_connection_and_no_other_descriptor) {
+TEST_F(GuestInSandbox, has_the_connection_and_its_keeper_and_no_other_descriptor) {
   const Ended ended = run_to_end(sandboxed({"ls", "/proc/self/fd"}));
-  EXPECT_EQ(std::count(ended.output.begin(), ended.output.end(), '\n'), 5) << "and ls's own";
+  EXPECT_EQ(std::count(ended.output.begin(), ended.output.end(), '\n'), 6) << "and ls's own";
   // Neither one that whoever started `run` left open, wherever it stands.
   for (const std::string number : {"3", "9", "77"}) {
     std::vector<std::string> leaking = {"/bin/bash", "-c",
                                         "exec " + number + "</etc/hostname; \"$@\"", "x"};
     for (const std::string& word : sandboxed({"ls", "/proc/self/fd"})) leaking.push_back(word);
     const Ended leaked = run_to_end(leaking);
-    EXPECT_EQ(std::count(leaked.output.begin(), leaked.output.end(), '\n'), 5) << number;
+    EXPECT_EQ(std::count(leaked.output.begin(), leaked.output.end(), '\n'), 6) << number;
   }
+}
+
+TEST_F(GuestInSandbox, its_keeper_connects_it_to_the_next_broker_as_the_same_principal) {
+  Program program(sandboxed({FAIRLEAD_HELPERS_DIR "/ask_keeper"}), {.keep_input = true});
+  ASSERT_TRUE(program.wait_for_output("attached\n")) << program.error();
+  broker_.end_by(SIGKILL);
+  program.write_input("\n");
+  broker_.start_again();
+  EXPECT_EQ(program.exit_code(), 0) << program.error();
+  EXPECT_EQ(program.output(), "attached\nback as agent.x in epoch 2\n");
 }
 
 TEST_F(GuestInSandbox, a_script_is_started_through_its_interpreter) {

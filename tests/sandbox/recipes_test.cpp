@@ -99,7 +99,10 @@ void make_bundle(const ScratchDirectory& scratch, const std::string& socket) {
   std::string config = text_of_file(FAIRLEAD_SOURCE_DIR "/docs/examples/sandboxes/config.json");
   replace_all(config, "\"source\": \"/usr/local/bin\"",
               "\"source\": \"" + fs::path(FAIRLEAD_PROGRAM).parent_path().string() + '"');
-  replace_all(config, "/run/fairlead/main.sock", socket);
+  const fs::path path(socket);
+  replace_all(config, "\"source\": \"/run/fairlead\"",
+              "\"source\": \"" + path.parent_path().string() + '"');
+  replace_all(config, "main.sock", path.filename().string());
   scratch.write("config.json", config);
   fs::create_directory(scratch.path_of("rootfs"));
   for (const std::string folder : {"bin", "sbin", "lib", "lib64"}) {

@@ -190,20 +190,25 @@ std::string ScratchDirectory::write(const std::string& file, const std::string& 
 }
 
 BrokerProcess::BrokerProcess(const std::string& policy, const std::vector<std::string>& arguments)
-    : name_(unique_broker_name()) {
+    : name_(unique_broker_name()),
+      command_({FAIRLEAD_BROKER_PROGRAM, "--name", name_, "--socket", socket()}) {
+  if (!policy.empty()) {
+    command_.insert(command_.end(), {"--policy", directory_.write("policy.toml", policy)});
+  }
+  command_.insert(command_.end(), arguments.begin(), arguments.end());
+  start();
+}
+
+void BrokerProcess::start() {
+  const std::string notify = directory_.path_of("notify");
   const shm::UniqueFd notifications(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, directory_.path_of("notify").c_str());
+  std::strcpy(address.sun_path, notify.c_str());
+  ::unlink(notify.c_str());
   EXPECT_EQ(::bind(notifications.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  std::vector<std::string> command = {FAIRLEAD_BROKER_PROGRAM, "--name", name_, "--socket",
-                                      socket()};
-  if (!policy.empty()) {
-    command.insert(command.end(), {"--policy", directory_.write("policy.toml", policy)});
-  }
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  program_ = std::make_unique<Program>(
-      command, ProgramOptions{.environment = {"NOTIFY_SOCKET=" + directory_.path_of("notify")}});
+  program_ = std::make_unique<Program>(command_,
+                                       ProgramOptions{.environment = {"NOTIFY_SOCKET=" + notify}});
   const auto deadline = Clock::now() + kPatienceOfPrograms;
   std::array<char, 4'096> text{};
   while (std::string_view(text.data()).find("READY=1") == std::string_view::npos) {
@@ -214,6 +219,11 @@ BrokerProcess::BrokerProcess(const std::string& policy, const std::vector<std::s
     text.fill('\0');
     (void)!::recv(notifications.get(), text.data(), text.size() - 1, 0);
   }
+}
+
+void BrokerProcess::end_by(int signal) const {
+  program_->signal(signal);
+  (void)program_->exit_code();
 }
 
 BrokerProcess::~BrokerProcess() {

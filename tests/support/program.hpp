@@ -91,10 +91,17 @@ class BrokerProcess {
   [[nodiscard]] std::string socket() const { return directory_.path_of("broker.sock"); }
   [[nodiscard]] Program& program() const noexcept { return *program_; }
   [[nodiscard]] std::vector<std::string> segments() const;
+  /// Ends it by that signal, and waits for its end.
+  void end_by(int signal) const;
+  /// The next one of that name, policy and arguments; the last one has ended.
+  void start_again() { start(); }
 
  private:
+  void start();
+
   std::string name_;
   ScratchDirectory directory_;
+  std::vector<std::string> command_;
   std::unique_ptr<Program> program_;
 };
 

@@ -198,6 +198,19 @@ TEST(DoctorSegments, nothing_is_ok_and_what_a_dead_broker_left_a_warning) {
   EXPECT_EQ(running.front().status, Status::ok);
 }
 
+TEST(DoctorSegments, R34_routes_of_a_dead_broker_are_for_its_next_life) {
+  const SegmentDirectory directory;
+  test::RouteBuilder route;
+  test::TableBuilder table;
+  table.add(route).add_outbox(5, "bob", "");
+  directory.write(table.file_name(), table.bytes());
+  directory.write(route.file_name(), route.bytes());
+  const auto left = judge_segments(directory.dump(dump::ProcessState::gone));
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_THAT(left.front().what, HasSubstr("), with them 1 route"));
+  EXPECT_THAT(left.front().advice, HasSubstr("its next life takes the routes over"));
+}
+
 TEST(DoctorSegments, squatted_names_are_failures_and_strays_warnings) {
   const SegmentDirectory directory;
   ASSERT_EQ(::mkfifo(directory.path_of("fairlead.gold.table").c_str(), 0600), 0);

@@ -63,14 +63,54 @@ TEST_F(DumpBroker, what_the_table_names_and_is_not_there_is_missing) {
   }
 }
 
-TEST_F(DumpBroker, ended_and_free_entries_are_not_missed) {
-  table_.add(route_).add(route_);
-  table_.entry(0).state = shm::TableEntryState::ended;
-  table_.entry(1).state = shm::TableEntryState::free;
+TEST_F(DumpBroker, free_entries_are_not_missed) {
+  table_.add(route_);
+  table_.entry(0).state = shm::TableEntryState::free;
   write(table_);
   const BrokerDump broker = dumped(ProcessState::gone);
   EXPECT_TRUE(broker.segments.empty());
   EXPECT_TRUE(broker.table->entries.empty());
+}
+
+TEST_F(DumpBroker, R34_an_entry_tells_whose_guest_is_away_and_what_it_has) {
+  table_.add(route_).add_outbox(5, "bob", "");
+  shm::TableEntry& entry = table_.entry(0);
+  entry.state = table_.entry(1).state = shm::TableEntryState::interim;
+  entry.claimed_epoch = 2;
+  entry.guest = 12;
+  entry.payer.assign("carol");
+  write(table_);
+  write(route_);
+  const MachineDump machine = directory_.dump(ProcessState::runs);
+  const BrokerDump& broker = machine.brokers.at(0);
+  ASSERT_EQ(broker.segments.size(), 2U);
+  const EntryDump* found = broker.entry_of(broker.segments[0]);
+  ASSERT_NE(found, nullptr);
+  EXPECT_TRUE(found->interim);
+  EXPECT_EQ(found->claimed_epoch, 2U);
+  EXPECT_EQ(found->guest, 12U);
+  EXPECT_EQ(found->payer, "carol");
+  EXPECT_EQ(test::verdict_text(broker.segments[1]),
+            "unavailable: its guest is away; it gets another one when it comes back");
+  EXPECT_EQ(machine.problems(), 0U);
+}
+
+TEST_F(DumpBroker, R34_the_route_of_an_earlier_epoch_that_goes_on_is_told_from_a_leftover) {
+  test::RouteSpec old;
+  old.origin.epoch = 2;
+  RouteBuilder before(old);
+  old.id = 99;
+  RouteBuilder left(old);
+  table_.add(route_);
+  write(table_);
+  write(route_);
+  write(before);
+  write(left);
+  const BrokerDump broker = dumped(ProcessState::runs);
+  ASSERT_EQ(broker.segments.size(), 3U);
+  EXPECT_TRUE(broker.is_drained_first(broker.segments[0])) << broker.segments[0].file;
+  EXPECT_FALSE(broker.is_drained_first(broker.segments[1])) << broker.segments[1].file;
+  EXPECT_FALSE(broker.is_drained_first(broker.segments[2]));
 }
 
 TEST_F(DumpBroker, segments_of_an_earlier_epoch_are_shown_and_come_first) {

@@ -32,6 +32,9 @@ class DumpRender : public testing::Test {
     route_.take(200).publish("", "short", 1'500'000).publish("", std::string(3'000, 'x'));
     const std::string receipts = test::file_name_of({}, shm::SegmentKind::receipt, 5);
     table_.add(route_, false, 17).add_outbox(5, "bob", receipts);
+    table_.entry(0).guest = 12;
+    table_.entry(0).claimed_epoch = 3;
+    table_.entry(0).payer.assign("carol");
     directory_.write(receipts, test::receipt_bytes({}, 5, 12));
     directory_.write(table_.file_name(), table_.bytes());
     directory_.write(route_.file_name(), route_.bytes());
@@ -72,6 +75,7 @@ TEST_F(DumpRender, text_is_as_it_should_be) {
   route 7  agent.v1.*  of alice
     segment    fairlead.gold.3.route.7.000000000000000a, 80 KiB of 272 KiB
     guest      uid 1000, process 4300, capsule 00010203-0405-0607-0809-0a0b0c0d0e0f
+    entry      guest 12, charged to carol, has epoch 3
     boundary   cooperative
     state      open, admits all, gate open from message 17, policy fair-share
     queued     9 messages, 815 B of a budget of 1000 B; at most 10, 1000 B
@@ -116,6 +120,42 @@ TEST_F(DumpRender, R30_a_sum_that_does_not_hold_cries_out) {
   EXPECT_THAT(render_text(machine, {}), HasSubstr("evicted 2  DOES NOT HOLD\n"));
   EXPECT_THAT(render_text(machine, {}), HasSubstr("\n1 problem in /dev/shm\n"));
   EXPECT_EQ(nlohmann::json::parse(render_json(machine))["problems"], 1);
+}
+
+TEST_F(DumpRender, R34_a_guest_that_is_away_and_what_waits_for_it_is_told) {
+  MachineDump machine = dump();
+  BrokerDump& broker = machine.brokers[0];
+  auto& route = std::get<RouteDump>(broker.segments[0].content);
+  EXPECT_THAT(render_text(machine, {}), Not(HasSubstr("away")));
+  EXPECT_THAT(render_text(machine, {}), Not(HasSubstr("    restart")));
+  broker.table->entries[0].interim = true;
+  route.carried_pushes = 3;
+  route.duplicates_dropped = 2;
+  const std::string text = render_text(machine, {});
+  EXPECT_THAT(text, HasSubstr("\n    away       its guest is away: 9 messages wait for it here\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\n    restart    last messages of 3 outboxes known from before, 2 sent "
+                        "again and dropped\n"));
+  const auto json = nlohmann::json::parse(render_json(machine));
+  const auto& segment = json["brokers"][0]["segments"][0];
+  EXPECT_EQ(segment["table_entry"]["guest_away"], true);
+  EXPECT_EQ(segment["table_entry"]["guest"], 12);
+  EXPECT_EQ(segment["table_entry"]["payer"], "carol");
+  EXPECT_EQ(segment["table_entry"]["claimed_epoch"], 3);
+  EXPECT_EQ(segment["route"]["carried_pushes"], 3);
+  EXPECT_EQ(segment["route"]["duplicates_dropped"], 2);
+}
+
+TEST_F(DumpRender, R34_the_epoch_that_a_guest_drains_first_is_no_leftover) {
+  MachineDump machine = dump();
+  BrokerDump& broker = machine.brokers[0];
+  SegmentDump before = broker.segments[0];
+  before.epoch = 2;
+  before.entry.reset();
+  broker.segments.insert(broker.segments.begin(), before);
+  EXPECT_THAT(render_text(machine, {}), HasSubstr("(of epoch 2: its guest drains it first)"));
+  std::get<RouteDump>(broker.segments[0].content).identity.subscription = 99;
+  EXPECT_THAT(render_text(machine, {}), HasSubstr("(left by epoch 2)"));
 }
 
 TEST_F(DumpRender, nothing_out_of_a_segment_reaches_the_terminal_as_it_is) {

@@ -4,6 +4,7 @@
 
 #include "segment_builder.hpp"
 #include "segment_directory.hpp"
+#include "text/names.hpp"
 
 namespace fairlead::tools::dump {
 namespace {
@@ -174,6 +175,16 @@ TEST(DumpRoute, a_lane_that_was_given_to_another_principal_counts_from_then_on) 
   EXPECT_EQ(route.lanes.front().published, 2U);
   EXPECT_EQ(route.lanes.front().delivered, 0U);
   EXPECT_EQ(route.lanes.front().generation, 2U);
+}
+
+TEST(DumpRoute, R34_a_route_that_is_being_filled_is_well_and_counts_what_it_carries) {
+  RouteBuilder builder;
+  builder.header().state.store(shm::RouteState::filling);
+  builder.header().carried_push_count.store(5);
+  const SegmentDump segment = dumped(builder);
+  EXPECT_EQ(test::verdict_text(segment), "ok");
+  EXPECT_EQ(name_of(segment.route()->state), "filling");
+  EXPECT_EQ(segment.route()->carried_pushes, 5U);
 }
 
 TEST(DumpRoute, a_closed_route_says_so) {

@@ -8,6 +8,8 @@
 #include <fairlead/shm/principal.hpp>
 #include <fairlead/shm/segment_name.hpp>
 
+#include "text/quantity.hpp"
+
 namespace fairlead::tools {
 
 void add_broker_options(CommandLine& line) {
@@ -20,6 +22,17 @@ void add_broker_options(CommandLine& line) {
 void add_principal_option(CommandLine& line) {
   line.value("principal", "P",
              "as whom; the policy has the last word (default: whom it names for this user)");
+}
+
+void add_resume_option(CommandLine& line) {
+  line.value("resume", "S",
+             "when the broker was killed or is being restarted, look for the next one for up to S "
+             "seconds (default: 30; 0: end)");
+}
+
+std::chrono::nanoseconds resume_time_of(const CommandLine& line) {
+  const auto text = line.text("resume");
+  return text ? parse_seconds("--resume", *text) : guest::AttachOptions{}.resume_for;
 }
 
 std::string socket_path_of(const CommandLine& line) {
@@ -37,6 +50,7 @@ guest::Guest attach(const CommandLine& line, const std::string& program) {
   guest::AttachOptions options;
   options.program = program;
   options.principal = checked_principal(line.text("principal").value_or(""));
+  options.resume_for = resume_time_of(line);
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
   const bool inherited = std::getenv(guest::kInheritedDescriptorVariable) != nullptr;
   if (!inherited || line.has("socket") || line.has("broker")) {

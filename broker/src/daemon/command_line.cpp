@@ -10,8 +10,9 @@ namespace {
 constexpr const char* kEpilogue = R"(
 Example: fairlead-broker --name main --policy /etc/fairlead/policy.toml
 
-SIGTERM or SIGINT ends the broker and removes its segments and socket. SIGHUP reads
-the policy file again; a bad file keeps the old policy.
+SIGTERM or SIGINT ends the broker and removes its segments and socket; with --hand-over
+SIGTERM leaves them to the next broker of that name, and guests go on there. SIGHUP
+reads the policy file again; a bad file keeps the old policy.
 
 Exit codes: 0 ended as asked, 1 failed, 2 wrong options, 3 bad policy file, 4 the name is
 taken, 5 the socket path is taken, 6 no memory. See fairlead-broker(8).)";
@@ -33,7 +34,8 @@ cxxopts::Options make_options() {
       ("socket", "where guests attach; default $XDG_RUNTIME_DIR/fairlead/NAME.sock, or below /run",
        cxxopts::value<std::string>(), "PATH")  //
       ("policy", "who may do what; without one only this user may attach",
-       cxxopts::value<std::string>(), "FILE")  //
+       cxxopts::value<std::string>(), "FILE")                                            //
+      ("hand-over", "SIGTERM: leave routes and guests to the next broker of that name")  //
       ("log-level", "debug, info, warning or error",
        cxxopts::value<std::string>()->default_value("info"), "LEVEL")  //
       ("log-format", "text or json, one line each on standard error",
@@ -71,6 +73,7 @@ CommandLine interpret(const cxxopts::ParseResult& given, const cxxopts::Options&
     // Without a policy other rules hold: not what somebody means whose variable is empty.
     if (line.policy_path.empty()) return wrong("--policy names no file");
   }
+  line.hand_over = given.count("hand-over") > 0;
   const std::string level = given["log-level"].as<std::string>();
   const auto known = parse_level(level);
   if (!known) return wrong("unknown log level '" + level + "'");

@@ -16,6 +16,7 @@ struct CommandLine {
   std::string name = "main";
   std::string socket_path;
   std::string policy_path;
+  bool hand_over = false;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 };

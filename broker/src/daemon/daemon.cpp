@@ -50,11 +50,12 @@ void reload(Broker& broker, LogOutput& log) {
   notify_service_manager("READY=1\n" + status);
 }
 
-void wait_for_end(Broker& broker, const sigset_t& signals, LogOutput& log) {
+/// The signal that ends it.
+int wait_for_end(Broker& broker, const sigset_t& signals, LogOutput& log) {
   for (;;) {
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
-    if (signal != SIGHUP) return;
+    if (signal != SIGHUP) return signal;
     reload(broker, log);
   }
 }
@@ -65,9 +66,13 @@ int serve_until_signalled(const CommandLine& line, const sigset_t& signals, LogO
     Broker broker(options_of(line, log));
     broker.start();
     notify_service_manager("READY=1\nSTATUS=serving on " + broker.socket_path());
-    wait_for_end(broker, signals, log);
+    const int signal = wait_for_end(broker, signals, log);
     notify_service_manager("STOPPING=1");
-    broker.stop();
+    if (line.hand_over && signal == SIGTERM) {
+      broker.hand_over();
+    } else {
+      broker.stop();
+    }
     return kExitOk;
   } catch (const PolicyError& error) {
     for (const std::string& problem : error.problems()) log.add_last_words(problem);

@@ -37,6 +37,14 @@ void each_file(const BrokerDump& broker, Visit&& visit) {
   }
 }
 
+std::size_t routes_of(const BrokerDump& broker) {
+  if (!broker.table) return 0;
+  const auto& entries = broker.table->entries;
+  return static_cast<std::size_t>(std::count_if(
+      entries.begin(), entries.end(),
+      [](const dump::EntryDump& entry) { return entry.kind == shm::SegmentKind::route; }));
+}
+
 void judge_dead_broker(const BrokerDump& broker, const std::string& directory,
                        std::vector<Finding>& findings) {
   std::size_t files = 0;
@@ -45,11 +53,17 @@ void judge_dead_broker(const BrokerDump& broker, const std::string& directory,
     ++files;
     bytes += segment.allocated_bytes;
   });
+  // No garbage: guests that live on want them.
+  const std::size_t routes = routes_of(broker);
+  const std::string kept = routes == 0 ? "" : ", with them " + counted(routes, "route");
   findings.push_back({kSegments, Status::warn,
                       "broker " + broker.name + " is gone and left " + counted(files, "segment") +
-                          " (" + bytes_text(bytes) + ")",
-                      "its next start removes them; if there will be none: rm " + directory +
-                          "/fairlead." + broker.name + ".*"});
+                          " (" + bytes_text(bytes) + ")" + kept,
+                      std::string(routes == 0 ? "its next start removes them"
+                                              : "start it again: its next life takes the routes "
+                                                "over, and their guests go on without a loss") +
+                          "; if there will be none: rm " + directory + "/fairlead." + broker.name +
+                          ".*"});
 }
 
 void judge_each_segment(const BrokerDump& broker, const std::string& directory,

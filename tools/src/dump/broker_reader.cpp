@@ -170,7 +170,10 @@ class BrokerReader {
     for (std::size_t entry = 0; entry < broker_.table->entries.size(); ++entry) {
       if (index_.seen(entry)) continue;
       SegmentDump segment = segment_of(entry);
-      if (segment.backing == shm::Backing::sealed) {
+      if (is_awaited(broker_.table->entries[entry])) {
+        blame(segment, Verdict::unavailable,
+              "its guest is away; it gets another one when it comes back");
+      } else if (segment.backing == shm::Backing::sealed) {
         blame(segment, Verdict::unavailable,
               broker_.sealed_note.empty() ? "its broker did not show it" : broker_.sealed_note);
       } else {
@@ -182,6 +185,11 @@ class BrokerReader {
       }
       broker_.segments.push_back(std::move(segment));
     }
+  }
+
+  // An outbox of the epoch before went with its broker and its guest's mapping of it.
+  static bool is_awaited(const EntryDump& entry) noexcept {
+    return entry.interim && entry.kind == shm::SegmentKind::outbox;
   }
 
   [[nodiscard]] SegmentDump segment_of(std::size_t index) const {

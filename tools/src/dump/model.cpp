@@ -25,6 +25,15 @@ std::size_t problems_of(const BrokerDump& broker) noexcept {
 
 }  // namespace
 
+bool BrokerDump::is_drained_first(const SegmentDump& segment) const noexcept {
+  const RouteDump* route = segment.route();
+  if (!table || route == nullptr || segment.epoch >= epoch) return false;
+  return std::any_of(table->entries.begin(), table->entries.end(), [&](const EntryDump& entry) {
+    return entry.kind == shm::SegmentKind::route && entry.epoch > segment.epoch &&
+           entry.identity.subscription == route->identity.subscription;
+  });
+}
+
 std::size_t MachineDump::problems() const noexcept {
   std::size_t sum = strays.size();
   for (const BrokerDump& broker : brokers) sum += problems_of(broker);

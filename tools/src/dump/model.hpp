@@ -76,6 +76,7 @@ struct RouteDump {
   std::uint64_t held_messages = 0;
   std::uint64_t held_bytes = 0;  // chunks that the guest's batches and kept messages pin
   std::uint64_t duplicates_dropped = 0;
+  std::uint64_t carried_pushes = 0;  // outboxes whose last push was into an earlier epoch (R34)
   std::uint64_t queued_high_water = 0;
   std::uint64_t queued_bytes_high_water = 0;
   std::uint64_t active_lanes = 0;
@@ -142,8 +143,11 @@ struct EntryDump {
   bool torn = false;
   bool interim = false;  // its guest has not come back to this life of the broker
   std::uint64_t epoch = 0;
+  std::uint64_t claimed_epoch = 0;  // the newest that the guest certainly has; 0 = none
+  std::uint64_t guest = 0;
   std::uint64_t gate = 0;
   std::string segment;
+  std::string payer;
   shm::RouteIdentity identity{};
 };
 
@@ -172,6 +176,8 @@ struct BrokerDump {
   [[nodiscard]] const EntryDump* entry_of(const SegmentDump& segment) const noexcept {
     return table && segment.entry ? &table->entries[*segment.entry] : nullptr;
   }
+  /// Whether a guest may still drain this route of an earlier epoch (R34).
+  [[nodiscard]] bool is_drained_first(const SegmentDump& segment) const noexcept;
 };
 
 // Begins with "fairlead." but has none of our names.

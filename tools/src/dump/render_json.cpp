@@ -76,6 +76,7 @@ Json route_json(const RouteDump& route) {
   json["refused"] = refusals_json(route);
   json["held_messages"] = route.held_messages;
   json["duplicates_dropped"] = route.duplicates_dropped;
+  json["carried_pushes"] = route.carried_pushes;
   json["queued_high_water"] = route.queued_high_water;
   json["queued_bytes_high_water"] = route.queued_bytes_high_water;
   json["uncovered_visits"] = route.uncovered_visits;
@@ -120,6 +121,10 @@ struct ContentJson {
 
 Json entry_json(const EntryDump& entry) {
   return {{"sealed", entry.sealed},
+          {"guest_away", entry.interim},
+          {"guest", entry.guest},
+          {"payer", principal_text(entry.payer)},
+          {"claimed_epoch", entry.claimed_epoch},
           {"gate", entry.gate},
           {"owner", principal_text(entry.identity.owner.view())},
           {"pattern", std::string(entry.identity.pattern.view())}};

@@ -42,6 +42,23 @@ std::string guest_text(const shm::RouteIdentity& identity) {
   return text + ", capsule " + to_string(identity.capsule);
 }
 
+std::string entry_text(const EntryDump& entry) {
+  std::string text = "guest " + number(entry.guest) + ", charged to " +
+                     printable(shm::displayed_principal(entry.payer));
+  if (entry.claimed_epoch != 0) text += ", has epoch " + number(entry.claimed_epoch);
+  return text;
+}
+
+std::string away_text(const RouteDump& route) {
+  return "its guest is away: " + number(route.messages.queued) +
+         (route.messages.queued == 1 ? " message waits" : " messages wait") + " for it here";
+}
+
+std::string restart_text(const RouteDump& route) {
+  return "last messages of " + number(route.carried_pushes) + " outboxes known from before, " +
+         number(route.duplicates_dropped) + " sent again and dropped";
+}
+
 std::string memory_text(const RouteDump& route) {
   return bytes_text(route.used_bytes) + " used, " + bytes_text(route.held_bytes) + " of it held (" +
          number(route.held_messages) + " messages), " + bytes_text(route.free_bytes) + " free of " +
@@ -119,7 +136,12 @@ void append_lanes(std::string& out, const RouteDump& route, const TextOptions& o
 void append_content(std::string& out, const BrokerDump& broker, const SegmentDump& segment,
                     const RouteDump& route, const TextOptions& options) {
   const shm::RouteIdentity& identity = route.identity;
+  const EntryDump* entry = broker.entry_of(segment);
   append_line(out, "guest", guest_text(identity));
+  if (entry != nullptr) append_line(out, "entry", entry_text(*entry));
+  if (entry != nullptr && entry->interim) {
+    append_line(out, "away", options.paint.doubtful(away_text(route)));
+  }
   append_line(out, "boundary", std::string(name_of(identity.boundary)));
   append_line(out, "state",
               std::string(name_of(route.state)) +
@@ -128,8 +150,7 @@ void append_content(std::string& out, const BrokerDump& broker, const SegmentDum
                        : "") +
                   ", admits " +
                   admission_text(identity.admission, identity.admitted_principal.view()) +
-                  gate_text(broker.entry_of(segment)) + ", policy " +
-                  std::string(name_of(identity.eviction)));
+                  gate_text(entry) + ", policy " + std::string(name_of(identity.eviction)));
   append_line(out, "queued",
               number(route.messages.queued) + " messages, " + bytes_text(route.bytes.queued) +
                   " of a budget of " + bytes_text(identity.budget_bytes) + "; at most " +
@@ -140,6 +161,9 @@ void append_content(std::string& out, const BrokerDump& broker, const SegmentDum
   append_line(out, "bytes", sum_text(route.bytes, options.paint));
   append_line(out, "lost", loss_text(route));
   append_line(out, "refused", refusal_text(route));
+  if (route.carried_pushes != 0 || route.duplicates_dropped != 0) {
+    append_line(out, "restart", restart_text(route));
+  }
   append_line(
       out, "lanes",
       number(route.active_lanes) + " in use, at most " + number(route.active_lanes_high_water) +
@@ -161,7 +185,9 @@ std::string place_text(const SegmentDump& segment) {
 
 std::string leftover_text(const BrokerDump& broker, const SegmentDump& segment) {
   if (broker.epoch == 0 || segment.epoch == broker.epoch) return "";
-  return "  (left by epoch " + number(segment.epoch) + ')';
+  const std::string epoch = number(segment.epoch);
+  return broker.is_drained_first(segment) ? "  (of epoch " + epoch + ": its guest drains it first)"
+                                          : "  (left by epoch " + epoch + ')';
 }
 
 void append_problems(std::string& out, const SegmentDump& segment, const Paint& paint,

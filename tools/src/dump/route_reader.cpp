@@ -71,6 +71,7 @@ void fill_totals(const RouteHeader& header, bool known, RouteDump& route) {
   route.active_lanes_high_water = word(counters.active_lanes_high_water);
   route.uncovered_visits = word(counters.uncovered_visits);
   route.wakes = word(counters.wakes);
+  route.carried_pushes = word(header.carried_push_count);
   route.ended_lost_messages = word(header.loss.messages);
   route.ended_lost_bytes = word(header.loss.bytes);
   route.ended_last_sequence = word(header.loss.last_sequence);
@@ -105,7 +106,7 @@ void check_length(const SegmentBytes& bytes, const RouteDump& route, SegmentDump
 }
 
 void check_totals(const RouteDump& route, SegmentDump& segment) {
-  if (route.state < shm::RouteState::open || route.state > shm::RouteState::poisoned) {
+  if (route.state < shm::RouteState::open || route.state > shm::RouteState::filling) {
     blame(segment, Verdict::corrupt,
           "its state is " + std::to_string(static_cast<std::uint32_t>(route.state)));
   }

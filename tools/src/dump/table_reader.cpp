@@ -53,6 +53,7 @@ std::string entry_problem(const TableEntry& entry) {
     return "kind is " + std::to_string(static_cast<std::uint32_t>(entry.kind));
   }
   if (entry.segment.length > shm::kMaximumSegmentNameBytes) return "segment name is too long";
+  if (entry.payer.length > shm::kMaximumPrincipalBytes) return "payer is too long";
   if (!entry.segment.view().empty() && !shm::parse_segment_name(entry.segment.view())) {
     return "segment name is none";
   }
@@ -81,8 +82,11 @@ void read_entry(const SegmentBytes& bytes, std::uint64_t index, Patience patienc
                            .torn = torn,
                            .interim = entry->state == shm::TableEntryState::interim,
                            .epoch = entry->epoch,
+                           .claimed_epoch = entry->claimed_epoch,
+                           .guest = entry->guest,
                            .gate = entry->gate.load(std::memory_order_relaxed),
                            .segment = std::string(entry->segment.view()),
+                           .payer = std::string(entry->payer.view()),
                            .identity = entry->identity});
 }
 

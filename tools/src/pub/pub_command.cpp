@@ -36,8 +36,9 @@ constexpr const char* kAfter =
     "  fairlead pub agent.v1.stream --principal alice --tokens /usr/share/common-licenses/GPL-3\n"
     "  journalctl -f | fairlead pub host.log --lines\n"
     "\n"
-    "Exit codes: 0 every matching route took every message (or none matched), 1 failed, 2 wrong\n"
-    "command line, 3 a message was refused or not published, 128+N ended by signal N.\n";
+    "Exit codes: 0 every matching route took every message (or none matched), 1 failed (also: the\n"
+    "broker has ended, or was not back in time), 2 wrong command line, 3 a message was refused or\n"
+    "not published, 128+N ended by signal N.\n";
 
 struct Arguments {
   std::string topic;
@@ -76,7 +77,7 @@ constexpr int kIdleMilliseconds = 500;
 
 // Until the input ends or a signal comes.
 void read_all(int input, const std::string& file, const StopSignals& signals,
-              MessageSplitter& splitter, const PublishRun& run) {
+              MessageSplitter& splitter, PublishRun& run) {
   std::array<char, 64 * 1024> buffer;
   std::array<pollfd, 2> entries = {{{input, POLLIN, 0}, {signals.descriptor(), POLLIN, 0}}};
   while (signals.received() == 0) {
@@ -104,7 +105,8 @@ int run_pub(int count, const char* const* arguments) {
   line.value("block", "S",
              "let full routes and a full outbox hold a message back for up to S seconds (R21)");
   line.value("rate", "N", "at most N messages per second");
-  line.flag("q,quiet", "no summary");
+  add_resume_option(line);
+  line.flag("q,quiet", "no summary, nothing about a broker that is away");
   add_broker_options(line);
   if (const auto code = line.parse(count, arguments)) return *code;
 
@@ -115,10 +117,12 @@ int run_pub(int count, const char* const* arguments) {
     options.interval = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>(1 / parse_rate("--rate", *rate)));
   }
+  options.resume = resume_time_of(line);
   const StopSignals signals;
   const shm::UniqueFd input = open_input(wanted.file);
   guest::Guest guest = attach(line, kName);
-  PublishRun run(guest, signals, options);
+  BrokerWatch broker(guest, kName, options.resume, line.has("quiet"));
+  PublishRun run(guest, signals, broker, options);
   MessageSplitter splitter(wanted.mode, shm::kMaximumInlinePayloadBytes,
                            [&](std::string_view message) { run.publish(message); });
   read_all(input.get(), wanted.file, signals, splitter, run);

@@ -29,8 +29,13 @@ constexpr std::uint64_t kRecordOverhead = 512;
 
 }  // namespace
 
-PublishRun::PublishRun(guest::Guest& guest, const StopSignals& signals, Options options)
-    : guest_(guest), signals_(signals), options_(std::move(options)), next_(Clock::now()) {}
+PublishRun::PublishRun(guest::Guest& guest, const StopSignals& signals, BrokerWatch& broker,
+                       Options options)
+    : guest_(guest),
+      signals_(signals),
+      broker_(broker),
+      options_(std::move(options)),
+      next_(Clock::now()) {}
 
 // Made for the first message: only then it is known how large the outbox must be at least.
 guest::Publisher& PublishRun::publisher(std::uint64_t first_bytes) {
@@ -77,6 +82,7 @@ PublishOutcome PublishRun::publish_once(guest::Publisher& publisher, std::string
     const bool full = outcome.status == PublishStatus::outbox_full;
     if (!full || options_.block.count() > 0 || signals_.received() != 0) return outcome;
     (void)publisher.flush(kSlice);
+    (void)broker_.look();
     harvest();
   }
 }
@@ -105,16 +111,18 @@ void PublishRun::publish(std::string_view payload) {
   if (outcome.number >= settled_ + kHarvestEvery) harvest();
 }
 
-void PublishRun::expect_broker() const {
-  if (!guest_.connected()) throw_gone();
+void PublishRun::expect_broker() {
+  harvest();
+  if (broker_.look() == guest::Presence::lost) throw_gone();
 }
 
 void PublishRun::finish() {
   if (!publisher_) return;
-  const auto deadline = Clock::now() + options_.block + kReceiptPatience;
+  const auto deadline = Clock::now() + options_.block + options_.resume + kReceiptPatience;
   FlushOutcome flushed = FlushOutcome::timeout;
   while (flushed == FlushOutcome::timeout && Clock::now() < deadline) {
     flushed = publisher_->flush(kSlice);
+    if (flushed == FlushOutcome::timeout) (void)broker_.look();
   }
   harvest();
   if (settled_ == publisher_->newest_number()) return;

@@ -10,6 +10,7 @@
 
 #include <fairlead/guest/guest.hpp>
 
+#include "io/broker_watch.hpp"
 #include "io/stop_signals.hpp"
 #include "pub/publish_tally.hpp"
 
@@ -21,16 +22,18 @@ class PublishRun {
     std::string topic;
     std::chrono::nanoseconds block{0};     // R21
     std::chrono::nanoseconds interval{0};  // between two messages, on average
+    std::chrono::nanoseconds resume{0};    // how long the broker may be away
   };
 
   /// All outlive the run.
-  PublishRun(guest::Guest& guest, const StopSignals& signals, Options options);
+  PublishRun(guest::Guest& guest, const StopSignals& signals, BrokerWatch& broker, Options options);
 
   /// Paces, then publishes; does nothing once a signal has come. Throws Error when the broker is
   /// gone, or the message can never be published.
   void publish(std::string_view payload);
-  /// Throws Error disconnected when the broker is gone.
-  void expect_broker() const;
+  /// To be called while there is nothing to publish. Throws Error disconnected when the broker is
+  /// gone for good.
+  void expect_broker();
   /// Waits for the receipts that are out. Throws Error when they do not come.
   void finish();
 
@@ -45,6 +48,7 @@ class PublishRun {
 
   guest::Guest& guest_;
   const StopSignals& signals_;
+  BrokerWatch& broker_;
   Options options_;
   std::optional<guest::Publisher> publisher_;
   PublishTally tally_;

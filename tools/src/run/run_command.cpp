@@ -19,7 +19,9 @@ constexpr const char* kName = "fairlead run";
 constexpr const char* kPurpose =
     "Starts CMD with a connected descriptor whose number is in FAIRLEAD_FD. Through it CMD is\n"
     "principal P and nobody else, and needs neither a file nor a network to reach the broker. The\n"
-    "policy must let this user mint P. Signals are passed on to CMD.\n"
+    "policy must let this user mint P. When the broker was restarted, CMD gets a new connection "
+    "(it\n"
+    "asks for it through FAIRLEAD_KEEPER_FD). Signals are passed on to CMD.\n"
     "With --sandbox CMD sees nothing else: no network, no processes, system files only to read, "
     "and\n"
     "can start no other program. --explain prints all of it.";
@@ -78,11 +80,12 @@ int run_run(int count, const char* const* arguments) {
   if (command.empty()) throw UsageError("which command? It stands behind a --");
   const auto principal = line.text("principal");
   if (!principal) throw UsageError("--principal is missing");
-  const auto connect = [&] {
-    return guest::connect_as(socket_path_of(line), checked_principal(*principal));
-  };
-  if (line.has("sandbox")) return sandbox::run_in_sandbox(command, sandbox, connect);
-  return run_child(command, connect());
+  const std::string socket = socket_path_of(line);
+  const std::string checked = checked_principal(*principal);
+  guest::Keeper keeper(socket, checked);
+  const auto connect = [&] { return guest::connect_as(socket, checked); };
+  if (line.has("sandbox")) return sandbox::run_in_sandbox(command, sandbox, connect, keeper);
+  return run_child(command, connect(), keeper);
 }
 
 }  // namespace fairlead::tools

@@ -39,8 +39,8 @@ std::vector<Rule> any_of(unsigned argument, std::initializer_list<unsigned long>
   return rules;
 }
 
-constexpr unsigned long kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-                                      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+constexpr unsigned long kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                         CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
 // One of them must hold.
 std::vector<Rule> rules_of(CallCondition condition, int program_descriptor) {
@@ -49,7 +49,7 @@ std::vector<Rule> rules_of(CallCondition condition, int program_descriptor) {
     case CallCondition::looks_missing:
       return {Rule{}};
     case CallCondition::thread_only:
-      return {{masked(0, kNamespaces | CLONE_THREAD, CLONE_THREAD)}};
+      return {{masked(0, kNewNamespaces | CLONE_THREAD, CLONE_THREAD)}};
     case CallCondition::read_only_open:
       return {only_reads(1)};
     case CallCondition::read_only_open_at:

@@ -9,7 +9,7 @@
 namespace fairlead::tools::sandbox {
 namespace {
 
-constexpr const char* kNamespaces =
+constexpr const char* kOwnNamespaces =
     "Namespaces of its own:\n"
     "  user     no privilege outside, if this kernel lets this user make one\n"
     "  mount    an empty, read-only file system with what is bound below\n"
@@ -19,7 +19,8 @@ constexpr const char* kNamespaces =
     "No capability, no new privilege, a session of its own (no terminal to type into).\n";
 
 constexpr const char* kDescriptors =
-    "Descriptors: 0, 1, 2 and the connection of FAIRLEAD_FD; all others are closed.\n"
+    "Descriptors: 0, 1, 2, the connection of FAIRLEAD_FD, and FAIRLEAD_KEEPER_FD, over which\n"
+    "fairlead run hands in another connection as that principal; all others are closed.\n"
     "Environment and user: as they are.\n";
 
 constexpr int kPathColumns = 22;
@@ -72,7 +73,7 @@ void print_command(const SandboxPlan& plan) {
 }  // namespace
 
 void print_explanation(const SandboxPlan& plan, bool requires_landlock) {
-  std::fputs(kNamespaces, stdout);
+  std::fputs(kOwnNamespaces, stdout);
   std::fputs(kDescriptors, stdout);
   print_files(plan);
   print_landlock(plan, requires_landlock);

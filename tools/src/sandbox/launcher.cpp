@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string_view>
 
@@ -26,14 +27,15 @@ constexpr rlim_t kMostDescriptors = 4'096;
 Launch launch_of(int count, const char* const* arguments) {
   std::vector<std::string> words(arguments + 1, arguments + count);
   const auto end = std::find(words.begin(), words.end(), "--");
-  if (end - words.begin() < 3 || words.end() - end < 3) {
+  if (end - words.begin() < 4 || words.end() - end < 3) {
     throw Error(ErrorCode::invalid_argument, "sandbox-launch is for fairlead run only");
   }
   Launch launch;
   launch.keeper = std::stoi(words[0]);
   launch.connection = std::stoi(words[1]);
-  launch.needs_landlock = words[2] == "require";
-  for (auto rule = words.begin() + 3; rule != end; ++rule) {
+  launch.reconnection = std::stoi(words[2]);
+  launch.needs_landlock = words[3] == "require";
+  for (auto rule = words.begin() + 4; rule != end; ++rule) {
     launch.rules.push_back({rule->substr(2), rule->starts_with("x:")});
   }
   launch.file = *(end + 1);
@@ -47,10 +49,14 @@ void close_range_of(int first, int last) {
 
 // Whatever our own parents left open is not for the guest.
 void close_others(const Launch& launch) {
-  const auto [low, high] = std::minmax(launch.keeper, launch.connection);
-  close_range_of(STDERR_FILENO + 1, low - 1);
-  close_range_of(low + 1, high - 1);
-  if (::close_range(static_cast<unsigned>(high) + 1, ~0U, 0) != 0) {
+  std::array kept = {launch.keeper, launch.connection, launch.reconnection};
+  std::sort(kept.begin(), kept.end());
+  int first = STDERR_FILENO + 1;
+  for (const int descriptor : kept) {
+    close_range_of(first, descriptor - 1);
+    first = descriptor + 1;
+  }
+  if (::close_range(static_cast<unsigned>(first), ~0U, 0) != 0) {
     throw_system("cannot close inherited descriptors");
   }
 }
@@ -96,9 +102,9 @@ int out_of_reach(int program) {
 }  // namespace
 
 std::vector<std::string> arguments_of(const Launch& launch) {
-  std::vector<std::string> words = {kLaunchCommand, std::to_string(launch.keeper),
-                                    std::to_string(launch.connection),
-                                    launch.needs_landlock ? "require" : "prefer"};
+  std::vector<std::string> words = {
+      kLaunchCommand, std::to_string(launch.keeper), std::to_string(launch.connection),
+      std::to_string(launch.reconnection), launch.needs_landlock ? "require" : "prefer"};
   for (const FileRule& rule : launch.rules) {
     words.push_back((rule.execute ? "x:" : "r:") + rule.path);
   }

@@ -13,8 +13,10 @@ namespace fairlead::tools::sandbox {
 inline constexpr const char* kLaunchCommand = "sandbox-launch";
 
 struct Launch {
-  int keeper = -1;      // socket to `fairlead run`: "I am this process, about to begin"
-  int connection = -1;  // FAIRLEAD_FD, and the only descriptor beside 0, 1 and 2 that is left
+  int keeper = -1;  // socket to `fairlead run`: "I am this process, about to begin"
+  // All that is left beside 0, 1 and 2:
+  int connection = -1;    // FAIRLEAD_FD
+  int reconnection = -1;  // FAIRLEAD_KEEPER_FD
   bool needs_landlock = false;
   std::vector<FileRule> rules;
   std::string file;                // what to become

@@ -28,7 +28,7 @@ std::vector<std::string> whole_command(const SandboxPlan& plan, const Launch& la
 }  // namespace
 
 int run_in_sandbox(const std::vector<std::string>& command, const SandboxOptions& options,
-                   const std::function<shm::UniqueFd()>& connect) {
+                   const std::function<shm::UniqueFd()>& connect, guest::Keeper& keeper) {
   const ProgramFile program = find_program_file(command);
   if (program.error != 0) return cannot_start(command.front(), program.error);
   const SandboxPlan plan = plan_sandbox({options.read_paths, program.needs});
@@ -38,12 +38,17 @@ int run_in_sandbox(const std::vector<std::string>& command, const SandboxOptions
   }
   shm::UniqueFd connection = connect();
   KeeperLink link;
-  const Launch launch{link.launchers_end(), connection.get(), options.require_landlock,
-                      plan.rules,           program.file,     program.words};
+  const Launch launch{.keeper = link.launchers_end(),
+                      .connection = connection.get(),
+                      .reconnection = keeper.guests_end(),
+                      .needs_landlock = options.require_landlock,
+                      .rules = plan.rules,
+                      .file = program.file,
+                      .words = program.words};
   const ChildOptions child{.descriptor = link.launchers_end(),
                            .own_group = true,
                            .find_receiver = [&link] { return link.wait_for_launcher(); }};
-  const int code = run_child(whole_command(plan, launch), std::move(connection), child);
+  const int code = run_child(whole_command(plan, launch), std::move(connection), keeper, child);
   // bwrap has said what is wrong; its own failures are exit code 1.
   return !link.launched() && code == 1 ? kRunFailed : code;
 }

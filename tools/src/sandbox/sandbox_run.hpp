@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <fairlead/guest/keeper.hpp>
 #include <fairlead/shm/unique_fd.hpp>
 
 namespace fairlead::tools::sandbox {
@@ -16,7 +17,7 @@ struct SandboxOptions {
 
 /// As run_child(), in a sandbox. Connects only when everything else is known to be there.
 int run_in_sandbox(const std::vector<std::string>& command, const SandboxOptions& options,
-                   const std::function<shm::UniqueFd()>& connect);
+                   const std::function<shm::UniqueFd()>& connect, guest::Keeper& keeper);
 
 /// Prints what would be applied; `command` may be empty. Starts and connects nothing.
 void explain_sandbox(const std::vector<std::string>& command, const SandboxOptions& options);

@@ -23,16 +23,16 @@ constexpr const char* kPurpose =
     "one\n"
     "message per line, unless told otherwise. Ends by a signal, --count, --timeout, or when "
     "nobody\n"
-    "reads its output any more. Losses are always told: in the JSON lines, else on standard error.";
+    "reads its output any more. When the broker is restarted it goes on at the next one.\n"
+    "Losses are always told: in the JSON lines, else on standard error.";
 
 constexpr const char* kAfter =
     "Example:\n"
     "  fairlead sub 'agent.v1.*' --json --count 100 | jq -r .payload\n"
     "  fairlead sub agent.v1.stream --admission exactly:alice --raw > copy\n"
     "\n"
-    "Exit codes: 0 done, 1 failed (also: the broker has ended), 2 wrong command line, 3 ended "
-    "before\n"
-    "--count messages had come.\n";
+    "Exit codes: 0 done, 1 failed (also: the broker has ended, or was not back in time), 2 wrong\n"
+    "command line, 3 ended before --count messages had come.\n";
 
 std::string pattern_of(const CommandLine& line) {
   const auto& operands = line.operands();
@@ -97,6 +97,7 @@ void add_options(CommandLine& line) {
   line.value("budget", "BYTES",
              "what may be queued, such as 64K or 1M, at least 4K (default: the policy's)");
   line.flag("q,quiet", "nothing on standard error but losses and errors");
+  add_resume_option(line);
   add_principal_option(line);
   add_broker_options(line);
 }
@@ -121,7 +122,8 @@ int run_sub(int count, const char* const* arguments) {
                       std::to_string(subscription.number()) + ", boundary " +
                       std::string(name_of(subscription.boundary())));
   }
-  SubscriptionPrinter printer(subscription, output, signals, options);
+  BrokerWatch broker(guest, kName, resume_time_of(line), quiet);
+  SubscriptionPrinter printer(subscription, output, signals, broker, options);
   const auto end = [&] {
     try {
       return printer.run();

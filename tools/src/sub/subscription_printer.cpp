@@ -30,10 +30,12 @@ Clock::time_point deadline_of(const std::optional<std::chrono::nanoseconds>& tim
 }  // namespace
 
 SubscriptionPrinter::SubscriptionPrinter(guest::Subscription& subscription, Output& output,
-                                         const StopSignals& signals, Options options)
+                                         const StopSignals& signals, BrokerWatch& broker,
+                                         Options options)
     : subscription_(subscription),
       output_(output),
       signals_(signals),
+      broker_(broker),
       options_(options),
       deadline_(deadline_of(options.timeout)) {}
 
@@ -49,6 +51,7 @@ SubscriptionPrinter::End SubscriptionPrinter::run() {
         if (Clock::now() >= deadline_) return End::timed_out;
         break;
       case DrainOutcome::empty:
+        (void)broker_.look();
         if (const auto end = wait()) return *end;
         break;
       default:

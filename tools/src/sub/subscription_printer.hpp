@@ -8,6 +8,7 @@
 
 #include <fairlead/guest/subscription.hpp>
 
+#include "io/broker_watch.hpp"
 #include "io/output.hpp"
 #include "io/stop_signals.hpp"
 #include "sub/message_format.hpp"
@@ -25,7 +26,7 @@ class SubscriptionPrinter {
 
   /// The subscription has a descriptor to poll. All outlive the printer.
   SubscriptionPrinter(guest::Subscription& subscription, Output& output, const StopSignals& signals,
-                      Options options);
+                      BrokerWatch& broker, Options options);
 
   /// Throws Error when the route or the broker ends, or nothing can be written.
   End run();
@@ -42,6 +43,7 @@ class SubscriptionPrinter {
   guest::Subscription& subscription_;
   Output& output_;
   const StopSignals& signals_;
+  BrokerWatch& broker_;
   Options options_;
   std::chrono::steady_clock::time_point deadline_;
   std::string buffer_;

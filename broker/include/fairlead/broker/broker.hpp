@@ -47,7 +47,6 @@ class Broker {
   /// Ends everything: guests are disconnected and see their routes closed, all segments and the
   /// socket are removed. Idempotent. The broker cannot be started again.
   void stop() noexcept;
-
   /// As stop(), but for the next broker of this name: routes, what is queued in them and outboxes
   /// stay in shared memory, as if this one had been killed between two messages. Guests come back
   /// to the next one by themselves (R34).

@@ -44,6 +44,13 @@ struct SubscribeOptions {
   WaitSettings waiting{};
 };
 
+/// Whether the broker is there: see Guest::presence().
+enum class Presence : std::uint8_t {
+  attached,
+  away,  // killed, or being restarted; it may come back
+  lost,  // it ended, did not come back in time, refuses us, or there is no way back
+};
+
 /// Move-only; all calls are thread-safe, but moving and destroying. It has no thread of its own:
 /// what the broker says unasked is read while waiting, and with the next question.
 ///
@@ -71,6 +78,10 @@ class Guest {
   [[nodiscard]] Welcome welcome() const;
   /// False while the broker is known to be gone; asks the kernel. noexcept, one system call.
   [[nodiscard]] bool connected() const noexcept;
+  /// The same, and comes back to the next broker if that is there by now: one attempt, when one is
+  /// due. For programs that have nothing to ask, to publish or to drain for a while. One system
+  /// call while all is well; an attempt may take up to AttachOptions::timeout.
+  [[nodiscard]] Presence presence() noexcept;
 
   /// Throws Error: invalid_pattern (R04), invalid_principal, denied (R05), quota_exceeded (R32),
   /// invalid_argument, out_of_memory, limit, and as above; corrupt, truncated, wrong_layout or
