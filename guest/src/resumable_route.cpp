@@ -11,10 +11,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Who only ever spins on an empty route looks for its broker so often; the clock is read less often
-// than the route is drained.
 constexpr std::chrono::nanoseconds kLookEvery = std::chrono::milliseconds(100);
-constexpr std::uint32_t kDrainsPerClock = 64;
 
 }  // namespace
 
@@ -47,17 +44,8 @@ std::shared_ptr<MappedRoute> ResumableRoute::mapping(std::size_t index) const no
 
 // ---- draining ----------------------------------------------------------------------------------
 
-Batch ResumableRoute::after_nothing(Batch batch, std::uint64_t byte_budget, std::size_t most,
-                                    ViewPool::Visit& visit) noexcept {
-  if (batch.outcome() == DrainOutcome::disconnected) {
-    return drain_next(std::move(batch), byte_budget, most, visit);
-  }
-  if (batch.outcome() == DrainOutcome::empty) look_now_and_then();
-  return batch;
-}
-
-Batch ResumableRoute::drain_next(Batch batch, std::uint64_t byte_budget, std::size_t most,
-                                 ViewPool::Visit& visit) noexcept {
+void ResumableRoute::drain_next(Batch& batch, std::uint64_t byte_budget, std::size_t most,
+                                ViewPool::Visit& visit) noexcept {
   EndedLoss losses = batch.ended_loss();
   while (batch.outcome() == DrainOutcome::disconnected) {
     EndedLoss told;
@@ -81,18 +69,14 @@ Batch ResumableRoute::drain_next(Batch batch, std::uint64_t byte_budget, std::si
         break;
       case Step::lost:
         batch.ended_loss_ = losses;
-        return batch;
+        return;
     }
   }
   batch.ended_loss_ = losses;
-  return batch;
 }
 
 // Without it a program that never waits would never learn that its broker is gone.
 void ResumableRoute::look_now_and_then() noexcept {
-  const std::uint32_t drains = empty_drains_.load(std::memory_order_relaxed) + 1;
-  empty_drains_.store(drains, std::memory_order_relaxed);
-  if (drains % kDrainsPerClock != 0) return;
   const std::int64_t now = Clock::now().time_since_epoch().count();
   if (now - last_look_.load(std::memory_order_relaxed) < kLookEvery.count()) return;
   last_look_.store(now, std::memory_order_relaxed);

@@ -41,8 +41,8 @@ class ResumableRoute {
     ViewPool::Visit visit(*pool_);
     MappedRoute* const first = first_.load(std::memory_order_seq_cst);  // sync: first-mapping
     Batch batch = first->drain(byte_budget, most, visit);
-    if (!batch.empty() || !resumable_) return batch;
-    return after_nothing(std::move(batch), byte_budget, most, visit);
+    if (batch.empty() && resumable_) after_nothing(batch, byte_budget, most, visit);
+    return batch;
   }
   [[nodiscard]] std::optional<Kept> keep(const Message& message) noexcept;
   [[nodiscard]] WaitOutcome wait(std::chrono::nanoseconds timeout,
@@ -75,10 +75,18 @@ class ResumableRoute {
     ended,
     lost,
   };
-  [[nodiscard]] Batch after_nothing(Batch batch, std::uint64_t byte_budget, std::size_t most,
-                                    ViewPool::Visit& visit) noexcept;
-  [[nodiscard]] Batch drain_next(Batch batch, std::uint64_t byte_budget, std::size_t most,
-                                 ViewPool::Visit& visit) noexcept;
+  void after_nothing(Batch& batch, std::uint64_t byte_budget, std::size_t most,
+                     ViewPool::Visit& visit) noexcept {
+    if (batch.outcome() == DrainOutcome::empty) {
+      const std::uint32_t drains = empty_drains_.load(std::memory_order_relaxed) + 1;
+      empty_drains_.store(drains, std::memory_order_relaxed);
+      if (drains % kDrainsPerClock == 0) look_now_and_then();
+    } else if (batch.outcome() == DrainOutcome::disconnected) {
+      drain_next(batch, byte_budget, most, visit);
+    }
+  }
+  void drain_next(Batch& batch, std::uint64_t byte_budget, std::size_t most,
+                  ViewPool::Visit& visit) noexcept;
   void look_now_and_then() noexcept;
   [[nodiscard]] std::optional<WaitOutcome> rest(std::chrono::steady_clock::time_point deadline,
                                                 const WaitSettings& settings) noexcept;
@@ -94,6 +102,10 @@ class ResumableRoute {
   void watch(const MappedRoute& mapping) noexcept;
   void rest_polling(SteadyTime until) noexcept;
   [[nodiscard]] std::shared_ptr<MappedRoute> mapping(std::size_t index) const noexcept;
+
+  // Who only ever spins on an empty route looks for its broker now and then; the clock is read less
+  // often than the route is drained.
+  static constexpr std::uint32_t kDrainsPerClock = 64;
 
   const std::shared_ptr<ViewPool> pool_ = std::make_shared<ViewPool>();
   const std::shared_ptr<Link> link_;
