@@ -169,6 +169,16 @@ RouteReader::EndedLoss RouteReader::final_loss() noexcept {
   DrainMutex& mutex = cursors_->mutex;
   const LockOutcome locked = mutex.lock_reporting();
   if (locked == LockOutcome::failed || locked == LockOutcome::busy) return loss;
+  // Its writer may have died inside of the guard that read_ended_loss() waits for.
+  const std::uint64_t told = route_->loss.messages.load(std::memory_order_acquire);
+  if (told != cursors_->reported_loss_messages) {
+    loss = {told - cursors_->reported_loss_messages,
+            route_->loss.bytes.load(std::memory_order_relaxed) - cursors_->reported_loss_bytes,
+            route_->loss.last_sequence.load(std::memory_order_relaxed),
+            route_->loss.reason.load(std::memory_order_relaxed)};
+    cursors_->reported_loss_messages += loss.messages;
+    cursors_->reported_loss_bytes += loss.bytes;
+  }
   const RouteRemains remains({base_, route_bytes_}, capacity_);
   for (std::uint32_t lane = 0; lane < capacity_; ++lane) {
     const LaneHead* head = lane_head(lane);
@@ -188,7 +198,7 @@ RouteReader::EndedLoss RouteReader::final_loss() noexcept {
     const std::uint64_t cost = remains.cost_up_to_tail(lane).value_or(cursor.expected_bytes);
     loss.messages += missing;
     loss.bytes += cost - std::min(cost, cursor.expected_bytes);
-    loss.reason = LossReason::budget;
+    if (loss.reason == LossReason::none) loss.reason = LossReason::budget;
     cursor.expected_count += missing;
     cursor.expected_bytes = cost;
   }

@@ -98,7 +98,7 @@ void WriterOperations::step() {
       break;
     case 7:
       if (writer_.depth(lane) != 0) break;
-      operate("close_lane", [&] { (void)writer_.close_lane(lane); });
+      operate("close_lane", [&] { (void)writer_.close_lane(lane, shm::LossReason::budget); });
       lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(which));
       break;
     default:

@@ -136,9 +136,13 @@ void Session::make_route(const control::Subscribe& packet, RoutePlan& plan) {
   RouteId id = 0;
   {
     const std::lock_guard lock(state_.mutex);
-    id = state_.add_route(*state_.find_guest(guest_), made, plan.identity,
-                          plan.backing == shm::Backing::sealed, packet.staged != 0,
-                          std::move(plan.charge));
+    Guest& guest = *state_.find_guest(guest_);
+    id = state_.add_route(guest, made,
+                          BrokerState::make_route(made, guest.gates.gate_for(packet.staged != 0)),
+                          {.identity = plan.identity,
+                           .sealed = plan.backing == shm::Backing::sealed,
+                           .claimed_epoch = state_.table.epoch(),
+                           .charge = std::move(plan.charge)});
     state_.delivery.find(id)->limit_holds(plan.hold_slots);
   }
   log(LogLevel::info,

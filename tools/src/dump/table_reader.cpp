@@ -3,10 +3,10 @@
 #include <string>
 
 #include <fairlead/shm/layout/table_layout.hpp>
+#include <fairlead/shm/route_identity.hpp>
 #include <fairlead/shm/untrusted.hpp>
 
 #include "dump/header_reader.hpp"
-#include "dump/route_identity.hpp"
 
 namespace fairlead::tools::dump {
 namespace {
@@ -57,7 +57,7 @@ std::string entry_problem(const TableEntry& entry) {
   if (!entry.segment.view().empty() && !shm::parse_segment_name(entry.segment.view())) {
     return "segment name is none";
   }
-  return identity_problem(entry.identity, entry.kind == shm::SegmentKind::route);
+  return shm::identity_problem(entry.identity, entry.kind == shm::SegmentKind::route);
 }
 
 void read_entry(const SegmentBytes& bytes, std::uint64_t index, Patience patience,

@@ -47,8 +47,10 @@ class Broker {
   /// Ends everything: guests are disconnected and see their routes closed, all segments and the
   /// socket are removed. Idempotent. The broker cannot be started again.
   void stop() noexcept;
-  /// Ends as stop() does, but leaves routes and segments to the next broker of this name: guests
-  /// and what is queued go on there (R34).
+
+  /// As stop(), but for the next broker of this name: routes, what is queued in them and outboxes
+  /// stay in shared memory, as if this one had been killed between two messages. Guests come back
+  /// to the next one by themselves (R34).
   void hand_over() noexcept;
 
   /// Delivers to every matching route before it returns (R06). The host is trusted: no permission
