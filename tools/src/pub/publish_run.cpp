@@ -108,7 +108,9 @@ void PublishRun::publish(std::string_view payload) {
       throw Error(ErrorCode::corrupt,
                   "the broker's receipts make no sense: " + std::string(to_string(outcome.status)));
   }
-  if (outcome.number >= settled_ + kHarvestEvery) harvest();
+  const bool due = outcome.number >= settled_ + kHarvestEvery;
+  if (due) harvest();
+  if (due || options_.interval.count() > 0) (void)broker_.look();
 }
 
 void PublishRun::expect_broker() {
