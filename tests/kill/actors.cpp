@@ -106,18 +106,18 @@ Reply GuestActor::perform(const Step& step) noexcept {
         attach(step);
         break;
       case Verb::subscribe:
-        subscribe(step.shape);
+        if (guest_) subscribe(step.shape);
         break;
       case Verb::send:
-        send(step, reply);
+        if (guest_) send(step, reply);
         break;
       case Verb::open_gate:
-        guest_->open_gate();
+        if (guest_) guest_->open_gate();
         break;
       case Verb::unsubscribe:
         kept_.clear();
         batches_.clear();
-        guest_->unsubscribe(std::move(*subscription_));
+        if (subscription_) guest_->unsubscribe(std::move(*subscription_));
         subscription_.reset();
         break;
       case Verb::leave:
@@ -126,10 +126,10 @@ Reply GuestActor::perform(const Step& step) noexcept {
         guest_.reset();
         break;
       case Verb::drain:
-        drain(step, reply);
+        if (subscription_) drain(step, reply);
         break;
       case Verb::keep:
-        if (batches_.empty()) break;
+        if (!subscription_ || batches_.empty()) break;
         if (auto kept = subscription_->keep(batches_.back().front()))
           kept_.push_back(std::move(*kept));
         break;

@@ -10,6 +10,8 @@
 
 #include <cstddef>
 
+#include "support/child_process.hpp"
+
 namespace fairlead::killing::call_tracer {
 namespace {
 
@@ -58,7 +60,7 @@ void run(const std::function<void()>& body, std::atomic<std::uint64_t>& points,
       if (number == kArmCall || number == kDisarmCall) {
         armed = number == kArmCall;
       } else if (armed && points.fetch_add(1) + 1 == kill_at) {
-        ::kill(child, SIGKILL);
+        test::send_signal(child, SIGKILL);
       }
     } else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP) {
       deliver = WSTOPSIG(status);  // SIGSTOP is how a new thread begins

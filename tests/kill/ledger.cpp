@@ -74,7 +74,7 @@ std::string Ledger::settle() const {
     }
   }
   std::string all = complaints_;
-  if (reported_ < certain && !worker_died_)
+  if (reported_ < certain && !may_be_silent_)
     all += std::to_string(certain) + " messages are missing and only " + std::to_string(reported_) +
            " are reported as lost:" + which + "; ";
   if (reported_ > certain + maybe)

@@ -22,8 +22,10 @@ class Ledger {
   /// What a drain gave. A message that was never published, or is garbled, repeated or out of its
   /// principal's order, is a complaint.
   void taken(const Reply& drained);
-  /// From now on some of what is queued may have gone with a worker, or may not be reported yet.
-  void worker_died() noexcept { worker_died_ = true; }
+  /// From now on what was claimed may have gone with a worker.
+  void worker_died() noexcept { may_be_silent_ = true; }
+  /// What a killed broker evicted last is reported when the next one has adopted the route.
+  void broker_died() noexcept { may_be_silent_ = true; }
 
   /// When all that there was has been drained: each certain message was taken, or reported as lost
   /// (R29), and no more is reported than is missing. Empty: all is well.
@@ -50,7 +52,7 @@ class Ledger {
   std::uint64_t reported_ = 0;  // losses
   std::uint64_t newest_sequence_ = 0;
   std::uint64_t taken_messages_ = 0;
-  bool worker_died_ = false;
+  bool may_be_silent_ = false;
   std::string complaints_;
 };
 

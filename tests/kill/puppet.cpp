@@ -82,7 +82,7 @@ Puppet::Puppet(const Place& place, PointKind kind, std::uint64_t kill_at, StoreL
 }
 
 Puppet::~Puppet() {
-  kill();
+  finish();
   ::munmap(points_, 4096);
 }
 
@@ -164,7 +164,7 @@ void Puppet::join(const guest::SharedRoute& shared) {
 void Puppet::arm() { (void)ask(frame_of(kArm)); }
 bool Puppet::disarm() { return ask(frame_of(kDisarm)).alive; }
 
-void Puppet::kill() {
+void Puppet::finish() {
   if (child_ <= 0) return;
   test::send_signal(performer_, SIGKILL);
   if (child_ != performer_ && performer_ <= 0) test::send_signal(child_, SIGKILL);

@@ -37,7 +37,7 @@ class Puppet {
   /// False when it has died.
   bool disarm();
   /// Returns when it is dead: then the kernel has closed what it had.
-  void kill();
+  void finish();
   [[nodiscard]] std::uint64_t points() const noexcept { return points_->load(); }
 
  private:

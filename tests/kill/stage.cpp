@@ -29,7 +29,7 @@ void Stage::leave_a_predecessor() {
   const Reply reply =
       guest.perform({.actor = Actor::guest, .verb = Verb::send, .number = 1, .bytes = 40});
   if (!reply.acknowledged) complain("the predecessor took no message: " + reply.error);
-  broker.kill();
+  broker.finish();
 }
 
 bool Stage::play() {
@@ -44,7 +44,7 @@ bool Stage::play() {
     if (!alive) break;
   }
   alive = puppet_->disarm() && alive;
-  puppet_->kill();
+  puppet_->finish();
   if (alive) complain(excused_);
   return !alive;
 }
@@ -119,11 +119,11 @@ void Stage::note_published(const Step& step, const Reply& reply) {
   }
 }
 
-void Stage::drain_all(Actor which) {
+std::string Stage::drain_all(Actor which) {
   for (;;) {
     const Reply reply = perform({.actor = which, .verb = Verb::drain});
     (void)perform({.actor = which, .verb = Verb::release});
-    if (reply.outcome != "messages") return;
+    if (reply.outcome != "messages") return reply.outcome;
   }
 }
 

@@ -24,7 +24,8 @@ class Stage {
   bool play();
 
   Reply perform(Step step);
-  void drain_all(Actor actor);  // what is there now, without waiting
+  /// What is there now, without waiting; the outcome of the last, fruitless drain.
+  std::string drain_all(Actor which);
 
   [[nodiscard]] GuestActor& actor(Actor which) noexcept {
     return which == Actor::guest ? guest_ : bystander_;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 namespace fairlead::killing {
 
@@ -14,7 +15,7 @@ StoreLog& StoreLog::make() {
   void* memory = ::mmap(nullptr, sizeof(StoreLog), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) std::abort();
-  return *static_cast<StoreLog*>(memory);  // all zero is an empty one
+  return *new (memory) StoreLog;
 }
 
 void StoreLog::put(StoreEvent::Kind kind, std::uint32_t file, std::uint64_t value, const void* data,
@@ -60,10 +61,6 @@ void StoreLog::file(std::uint64_t inode, int descriptor) noexcept {
 void StoreLog::store(std::uint64_t inode, std::uint64_t offset, const void* bytes,
                      std::size_t count) noexcept {
   put(StoreEvent::Kind::store, index_of(inode), offset, bytes, count);
-}
-
-void StoreLog::mark(std::string_view text) noexcept {
-  put(StoreEvent::Kind::marked, 0, 0, text.data(), text.size());
 }
 
 }  // namespace fairlead::killing

@@ -11,14 +11,13 @@ namespace fairlead::killing {
 
 struct StoreEvent {
   enum class Kind : std::uint32_t {
-    file,    // `value` is the inode, the data its path
-    size,    // `value` is the new size of the file
-    gone,    // its name was removed
-    store,   // the data, at `value`
-    marked,  // by the test: the data
+    file,   // `value` is the inode, the data its path
+    size,   // `value` is the new size of the file
+    gone,   // its name was removed
+    store,  // the data, at `value`
   };
   Kind kind;
-  std::uint32_t file;  // index of the file; 0 for `marked`
+  std::uint32_t file;  // its index, in order of appearance
   std::uint64_t value;
   std::uint32_t bytes;
   std::uint32_t data;  // where it begins
@@ -33,7 +32,8 @@ class StoreLog {
   void file(std::uint64_t inode, int descriptor) noexcept;  // sizes, names and removal of all files
   void store(std::uint64_t inode, std::uint64_t offset, const void* bytes,
              std::size_t count) noexcept;
-  void mark(std::string_view text) noexcept;
+
+  std::size_t at = 0;  // for whoever reads: where, so that others know when it has crashed
 
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] const StoreEvent& operator[](std::size_t index) const noexcept {
@@ -57,9 +57,11 @@ class StoreLog {
   void put(StoreEvent::Kind kind, std::uint32_t file, std::uint64_t value, const void* data,
            std::size_t bytes) noexcept;
 
-  std::size_t count_;
-  std::size_t used_;
-  std::size_t files_count_;
+  StoreLog() noexcept = default;  // what is not written to stays untouched pages
+
+  std::size_t count_ = 0;
+  std::size_t used_ = 0;
+  std::size_t files_count_ = 0;
   File files_[kMostFiles];
   StoreEvent events_[kMostEvents];
   char data_[kMostData];

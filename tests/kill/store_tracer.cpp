@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "store_log.hpp"
+#include "support/child_process.hpp"
 #include "traced_mappings.hpp"
 
 #if defined(__x86_64__) && !FAIRLEAD_SANITIZED
@@ -56,7 +57,7 @@ void give_back() noexcept { state.owner.store(0); }
 // The kernel has to mark the robust mutex of the dead: it needs to write to the mapping for that.
 [[noreturn]] void die() noexcept {
   state.mappings.open_all();
-  ::kill(::getpid(), SIGKILL);
+  test::send_signal(::getpid(), SIGKILL);
   for (;;) ::pause();
 }
 
