@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "prefix_checks.hpp"
@@ -11,10 +12,17 @@ namespace {
 
 constexpr std::uint32_t kStride = 64;
 
+// One broker alone.
+bool rehearsable(const Scenario& scenario) {
+  return !scenario.predecessor &&
+         std::none_of(scenario.before.begin(), scenario.before.end(),
+                      [](const Step& step) { return step.verb == Verb::succeed; });
+}
+
 std::vector<Scenario> prefix_scenarios() {
   std::vector<Scenario> all;
   for (const Scenario& scenario : named_scenarios()) {
-    if (!scenario.predecessor) all.push_back(scenario);
+    if (rehearsable(scenario)) all.push_back(scenario);
   }
   for (std::uint64_t seed = 1; all.size() < 20; ++seed) all.push_back(random_scenario(seed));
   return all;

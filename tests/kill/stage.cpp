@@ -3,6 +3,12 @@
 #include "support/test_broker.hpp"
 
 namespace fairlead::killing {
+namespace {
+
+// Whether the next broker goes on with the routes of a killed one (R34).
+constexpr bool kRoutesAreAdopted = false;
+
+}  // namespace
 
 Stage::Stage(const Scenario& scenario, PointKind kind, std::uint64_t kill_at)
     : scenario_(scenario),
@@ -10,7 +16,13 @@ Stage::Stage(const Scenario& scenario, PointKind kind, std::uint64_t kill_at)
       puppet_(std::make_unique<Puppet>(place_, kind, kill_at)),
       broker_(place_),
       guest_(place_),
-      bystander_(place_) {}
+      bystander_(place_),
+      sweeps_(scenario.predecessor) {
+  for (const Step& step : scenario.before) {
+    if (step.verb == Verb::succeed)
+      predecessor_ = std::make_unique<Puppet>(place_, PointKind::stores, 0);
+  }
+}
 
 void Stage::complain(const std::string& sentence) {
   if (!sentence.empty() && complaints_.size() < 2'000) complaints_ += sentence + "; ";
@@ -49,6 +61,18 @@ bool Stage::play() {
   return !alive;
 }
 
+Reply Stage::perform_by_broker(const Step& step) {
+  if (predecessor_) return predecessor_->perform(step);
+  return scenario_.victim == Actor::broker ? puppet_->perform(step) : broker_.perform(step);
+}
+
+// Guests live on, with what they have mapped.
+void Stage::succeed() {
+  predecessor_.reset();
+  sweeps_ = true;
+  for (auto& [actor, route] : routes_) route.admits = route.admits && kRoutesAreAdopted;
+}
+
 void Stage::join_worker() { puppet_->join(guest_.share()); }
 
 Reply Stage::perform(Step step) {
@@ -60,10 +84,12 @@ Reply Stage::perform(Step step) {
   Reply reply;
   if (step.verb == Verb::join) {
     join_worker();
+  } else if (step.verb == Verb::succeed) {
+    succeed();
+  } else if (step.actor == Actor::broker) {
+    reply = perform_by_broker(step);
   } else if (step.actor == scenario_.victim) {
     reply = puppet_->perform(step);
-  } else if (step.actor == Actor::broker) {
-    reply = broker_.perform(step);
   } else {
     reply = actor(step.actor).perform(step);
   }

@@ -35,7 +35,7 @@ class Stage {
   [[nodiscard]] const Place& place() const noexcept { return place_; }
   [[nodiscard]] Actor victim() const noexcept { return scenario_.victim; }
   /// The victim removes what a predecessor left.
-  [[nodiscard]] bool sweeps() const noexcept { return scenario_.predecessor; }
+  [[nodiscard]] bool sweeps() const noexcept { return sweeps_; }
   [[nodiscard]] std::uint64_t points() const noexcept { return puppet_->points(); }
   /// What went wrong so far, in sentences.
   void complain(const std::string& sentence);
@@ -48,6 +48,8 @@ class Stage {
   };
   void leave_a_predecessor();
   void join_worker();
+  Reply perform_by_broker(const Step& step);
+  void succeed();
   void note(const Step& step, const Reply& reply);
   void note_published(const Step& step, const Reply& reply);
 
@@ -55,12 +57,14 @@ class Stage {
   test::ScratchDirectory directory_;
   Place place_;
   std::unique_ptr<Puppet> puppet_;
+  std::unique_ptr<Puppet> predecessor_;  // of a broker that is to succeed it
   BrokerActor broker_;
   GuestActor guest_;
   GuestActor bystander_;
   std::map<Actor, RouteRecord> routes_;
   std::map<std::string, std::uint32_t> numbers_;
   std::string complaints_;
+  bool sweeps_;
   std::string excused_;  // an error that the victim's death explains
 };
 

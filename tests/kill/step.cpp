@@ -10,9 +10,9 @@ const char* to_string(Actor actor) noexcept {
 }
 
 const char* to_string(Verb verb) noexcept {
-  constexpr const char* kNames[] = {"start", "publish",   "stop",        "attach", "subscribe",
-                                    "send",  "open_gate", "unsubscribe", "leave",  "drain",
-                                    "keep",  "release",   "join"};
+  constexpr const char* kNames[] = {"start",     "publish", "stop",      "succeed",     "attach",
+                                    "subscribe", "send",    "open_gate", "unsubscribe", "leave",
+                                    "drain",     "keep",    "release",   "join"};
   return kNames[static_cast<std::size_t>(verb)];
 }
 

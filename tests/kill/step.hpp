@@ -15,6 +15,7 @@ enum class Verb : std::uint8_t {
   start,
   publish,  // as its host
   stop,
+  succeed,  // the broker so far is killed; the victim is the next one
   // guest or bystander
   attach,
   subscribe,

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "store_log.hpp"
+#include "string_instruction.hpp"
 #include "support/child_process.hpp"
 #include "traced_mappings.hpp"
 
@@ -107,52 +108,24 @@ void unwatch() noexcept {
 
 // ---- repeated string instructions ---------------------------------------------------------------
 
-struct Repeat {
-  bool moves = false;    // movs, else stos
-  std::size_t unit = 0;  // 0: not such an instruction
-  std::size_t code_bytes = 0;
-};
-
-Repeat decode(const unsigned char* code) noexcept {
-  if (code[0] != 0xf3) return {};
-  const bool wide = code[1] == 0x48;
-  const unsigned char operation = code[wide ? 2 : 1];
-  const bool bytewise = operation == 0xa4 || operation == 0xaa;
-  if (!bytewise && operation != 0xa5 && operation != 0xab) return {};
-  return {operation < 0xa8, bytewise ? std::size_t{1} : (wide ? 8U : 4U), wide ? 3U : 2U};
-}
-
-// Does `count` units of the instruction, as the processor would.
-void carry_out(const Repeat& repeat, mcontext_t& machine, std::size_t count) noexcept {
-  auto& registers = machine.gregs;
-  const std::size_t bytes = count * repeat.unit;
-  auto* into = reinterpret_cast<unsigned char*>(registers[REG_RDI]);
-  const std::uintptr_t page =
-      reinterpret_cast<std::uintptr_t>(into) & ~(TracedMappings::kPageBytes - 1);
-  const std::size_t open = reinterpret_cast<std::uintptr_t>(into) + bytes - page;
-  TracedMappings::open(page, open);
-  if (repeat.moves) {
-    std::memmove(into, reinterpret_cast<const void*>(registers[REG_RSI]), bytes);
-    registers[REG_RSI] += static_cast<greg_t>(bytes);
-  } else {
-    for (std::size_t at = 0; at < bytes; at += repeat.unit)
-      std::memcpy(into + at, &registers[REG_RAX], repeat.unit);
-  }
-  TracedMappings::protect(page, open);
-  if (state.log != nullptr && bytes > 0) log_store(reinterpret_cast<std::uintptr_t>(into), bytes);
-  registers[REG_RDI] += static_cast<greg_t>(bytes);
-  registers[REG_RCX] -= static_cast<greg_t>(count);
+void carry_out(StringInstruction& instruction, std::size_t units) noexcept {
+  const std::uintptr_t address = instruction.target();
+  const std::uintptr_t page = address & ~(TracedMappings::kPageBytes - 1);
+  const std::size_t bytes = instruction.bytes_of(units);
+  TracedMappings::open(page, address + bytes - page);
+  instruction.carry_out(units);
+  TracedMappings::protect(page, address + bytes - page);
+  if (state.log != nullptr && bytes > 0) log_store(address, bytes);
 }
 
 bool carried_out(mcontext_t& machine) noexcept {
-  auto& registers = machine.gregs;
-  const Repeat repeat = decode(reinterpret_cast<const unsigned char*>(registers[REG_RIP]));
-  if (repeat.unit == 0) return false;
-  const auto count = static_cast<std::size_t>(registers[REG_RCX]);
-  carry_out(repeat, machine, count / 2);
+  StringInstruction instruction(machine);
+  if (!instruction.valid()) return false;
+  const std::size_t half = instruction.left() / 2;
+  carry_out(instruction, half);
   count_point();
-  carry_out(repeat, machine, count - count / 2);
-  registers[REG_RIP] += static_cast<greg_t>(repeat.code_bytes);
+  carry_out(instruction, instruction.left());
+  instruction.finish();
   return true;
 }
 
