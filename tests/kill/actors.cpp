@@ -1,5 +1,7 @@
 #include "actors.hpp"
 
+#include <utility>
+
 namespace fairlead::killing {
 namespace {
 
@@ -117,8 +119,9 @@ Reply GuestActor::perform(const Step& step) noexcept {
       case Verb::unsubscribe:
         kept_.clear();
         batches_.clear();
-        if (subscription_) guest_->unsubscribe(std::move(*subscription_));
-        subscription_.reset();
+        // It is gone also when the broker cannot be told.
+        if (auto ending = std::exchange(subscription_, std::nullopt))
+          guest_->unsubscribe(std::move(*ending));
         break;
       case Verb::leave:
         forget_route();
