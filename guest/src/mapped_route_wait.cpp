@@ -53,7 +53,7 @@ bool MappedRoute::messages_may_be_left() const noexcept {
   const auto& cursors = *reinterpret_cast<const shm::CursorHeader*>(cursors_.data());
   return cursors.mutex.needs_repair() || cursors.rotation.active > 0 ||
          route.activations.load(std::memory_order_acquire) != cursors.activations_seen ||
-         route.loss.messages.load(std::memory_order_relaxed) != cursors.reported_loss_messages;
+         reader_.has_ended_loss();
 }
 
 WaitOutcome MappedRoute::ended_outcome() const noexcept {

@@ -267,8 +267,7 @@ bool RouteReader::ready() noexcept {
   return !usable_ || cursors_->mutex.needs_repair() || cursors_->rotation.active > 0 ||
          route_->activations.load(std::memory_order_acquire) !=
              cursors_->activations_seen ||  // sync: activation-log
-         route_->loss.messages.load(std::memory_order_relaxed) !=
-             cursors_->reported_loss_messages ||
+         has_ended_loss() ||
          state() != RouteState::open;
 }
 

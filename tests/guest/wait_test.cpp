@@ -101,6 +101,17 @@ TEST(Wait, a_broker_that_died_is_noticed_after_the_longest_sleep) {
   EXPECT_FALSE(attached.guest.connected());
 }
 
+TEST(Wait, a_broker_that_died_while_it_counted_a_loss_is_noticed) {
+  Subscribed attached;
+  attached.route().publish("p", "a.b", "x");
+  attached.route().evict("p");
+  attached.route().end_lane("p");
+  attached.route().writer().header().snapshot.fetch_or(1);
+  EXPECT_EQ(attached.subscription.drain().outcome(), DrainOutcome::empty);
+  attached.broker.hang_up();
+  EXPECT_EQ(attached.subscription.wait(seconds(30)), WaitOutcome::disconnected);
+}
+
 TEST(Wait, what_a_dead_broker_left_is_ready) {
   Subscribed attached;
   attached.route().publish("p", "a.b", "x");

@@ -12,7 +12,7 @@
 namespace fairlead::test {
 namespace {
 
-constexpr std::size_t kMostDescriptors = 2;
+constexpr std::size_t kMostDescriptors = 3;
 
 union ControlBuffer {
   cmsghdr alignment;

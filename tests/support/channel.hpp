@@ -16,7 +16,7 @@ class Channel {
   /// Two connected ends, close-on-exec. Throws Error.
   [[nodiscard]] static std::pair<Channel, Channel> make_pair();
 
-  /// At most two descriptors. Throws std::runtime_error when the other end is gone.
+  /// At most three descriptors. Throws std::runtime_error when the other end is gone.
   void send(const std::string& frame, const std::vector<int>& descriptors = {});
   struct Received {
     std::string frame;

@@ -69,6 +69,10 @@ void blame(SegmentDump& segment, Verdict verdict, std::string sentence) {
 
 bool read_header(const SegmentBytes& bytes, const shm::SegmentName* name, SegmentDump& segment) {
   const auto too_short = [&] {
+    if (bytes.size() == 0) {
+      return refuse(segment, Verdict::not_ready,
+                    "it is empty: its maker has not finished it, died over it, or it was cut");
+    }
     return refuse(segment, Verdict::truncated,
                   "it has " + number(bytes.size()) + " bytes, too few for a segment header");
   };

@@ -77,6 +77,13 @@ class RouteReader {
   // Whether drain() has something to do (messages, or the news that the route ended). The caller
   // holds the drain mutex.
   [[nodiscard]] bool ready() noexcept;
+  // Whether drain() would report ended lanes' losses now. Not while they change: their writer rings
+  // later, or it died over that, and then there is only final_loss().
+  [[nodiscard]] bool has_ended_loss() const noexcept {
+    return route_->loss.messages.load(std::memory_order_relaxed) !=
+               cursors_->reported_loss_messages &&
+           (route_->snapshot.load(std::memory_order_relaxed) & 1U) == 0;  // sync: route-snapshot
+  }
 
   [[nodiscard]] DrainMutex& mutex() noexcept { return cursors_->mutex; }
   [[nodiscard]] const std::atomic<std::uint32_t>& doorbell() const noexcept {
