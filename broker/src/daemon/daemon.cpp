@@ -10,6 +10,7 @@
 #include <fairlead/broker/broker.hpp>
 #include <fairlead/broker/policy.hpp>
 
+#include "daemon/closing_words.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/log_output.hpp"
 #include "daemon/process_setup.hpp"
@@ -68,6 +69,8 @@ int serve_until_signalled(const CommandLine& line, const sigset_t& signals, LogO
     wait_for_end(broker, signals, log);
     notify_service_manager("STOPPING=1");
     broker.stop();
+    const std::string words = closing_words(broker.statistics());
+    log.add({.message = words});
     return kExitOk;
   } catch (const PolicyError& error) {
     for (const std::string& problem : error.problems()) log.add_last_words(problem);
