@@ -63,7 +63,10 @@ void Daemon::run(const std::vector<std::string>& arguments, const DaemonOptions&
   for (const std::string& argument : arguments)
     words.push_back(const_cast<char*>(argument.c_str()));
   words.push_back(nullptr);
-  char* environment[] = {const_cast<char*>(notify.c_str()), nullptr};
+  std::vector<char*> environment = {const_cast<char*>(notify.c_str())};
+  for (const std::string& variable : options.environment)
+    environment.push_back(const_cast<char*>(variable.c_str()));
+  environment.push_back(nullptr);
   pid_ = ::fork();
   if (pid_ != 0) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves none behind
@@ -79,7 +82,7 @@ void Daemon::run(const std::vector<std::string>& arguments, const DaemonOptions&
     const rlimit limit{options.descriptors, options.descriptors};
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
-  ::execve(words[0], words.data(), environment);
+  ::execve(words[0], words.data(), environment.data());
   ::_exit(127);
 }
 

@@ -20,7 +20,8 @@ struct DaemonOptions {
   int standard_error = -1;
   static constexpr int kClosed = -2;
   bool abstract_notify_socket = false;
-  std::uint64_t descriptors = 0;  // its limit of open files; 0: ours
+  std::uint64_t descriptors = 0;           // its limit of open files; 0: ours
+  std::vector<std::string> environment{};  // "NAME=value"; it has nothing else
 };
 
 class Daemon {

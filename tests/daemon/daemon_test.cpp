@@ -103,6 +103,23 @@ TEST(Daemon, its_log_begins_with_where_it_listens_and_which_policy_holds) {
   }
 }
 
+TEST(Daemon, its_log_ends_with_who_was_thrown_out_and_why) {
+  Daemon daemon;
+  ASSERT_TRUE(daemon.ready());
+  RawGuest honest(daemon.socket_path());
+  honest.hello();
+  RawGuest garbage(daemon.socket_path());
+  garbage.send_bytes(std::as_bytes(std::span("garbage")));
+  EXPECT_TRUE(garbage.hung_up());
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.exit_code(), 0);
+  EXPECT_NE(daemon.standard_error().find(
+                "served 2 connections: 0 attaches refused, 0 requests refused, 1 disconnected for "
+                "what they sent or wrote, 0 for not reading, 0 for being late, 0 routes poisoned"),
+            std::string::npos)
+      << daemon.standard_error();
+}
+
 TEST(Daemon, an_abstract_notify_socket_is_told_the_same) {
   Daemon daemon({.abstract_notify_socket = true});
   EXPECT_EQ(daemon.notified("READY=1"), "READY=1\nSTATUS=serving on " + daemon.socket_path());

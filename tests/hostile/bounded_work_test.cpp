@@ -24,7 +24,7 @@ class WatchedRoute {
         memory_(settings),
         route_(memory_.segment(), memory_.cursor_bytes().data(),
                std::make_shared<broker::Gate>(true), -1) {
-    tampering_.watch({memory_.cursor_bytes(), {}});
+    tampering_.watch({memory_.cursor_bytes(), cursor_word, {}});
   }
   ~WatchedRoute() { tampering_.forget(memory_.cursor_bytes().data()); }
   WatchedRoute(const WatchedRoute&) = delete;

@@ -3,3 +3,7 @@ set_target_properties(
   hostile_test PROPERTIES LINK_LIBRARIES "fairlead_hooked;GTest::gtest;GTest::gtest_main"
                           DISABLE_PRECOMPILE_HEADERS ON)
 target_compile_definitions(hostile_test PRIVATE FAIRLEAD_SANITIZED=${sanitized})
+foreach(target IN LISTS soak_targets)
+  set_target_properties(${target} PROPERTIES LINK_LIBRARIES fairlead_hooked
+                                             DISABLE_PRECOMPILE_HEADERS ON)
+endforeach()

@@ -16,7 +16,7 @@ WriterOperations::WriterOperations(Choices& choices, RandomTampering& tampering,
       tampering_(tampering),
       memory_(settings),
       writer_(memory_.segment(), memory_.cursor_bytes().data()) {
-  tampering_.watch({memory_.cursor_bytes(),
+  tampering_.watch({memory_.cursor_bytes(), cursor_word,
                     [this](std::size_t offset) -> std::optional<std::uint64_t> {
                       const auto lane = RouteMemory::head_at(offset);
                       if (!lane) return std::nullopt;
@@ -118,6 +118,7 @@ OutboxOperations::OutboxOperations(Choices& choices, RandomTampering& tampering)
       reader_(granted(memory_), kRing),
       writer_(memory_.data(), kRing) {
   tampering_.watch({{memory_.data(), shm::kOutboxRingOffset + kRing},
+                    outbox_word,
                     [this](std::size_t offset) -> std::optional<std::uint64_t> {
                       if (offset >= shm::kOutboxRingOffset) return 0;  // a record, as it is
                       return writer_.tail();

@@ -56,7 +56,7 @@ std::unique_ptr<Stage::HostileRoute> Stage::make_hostile(EvictionPolicy policy) 
   constexpr std::uint64_t kRarity[] = {10, 300, 10'000};
   constexpr std::uint64_t kIdleness[] = {1, 10, 1'000};
   hostile.takes_one_in = kIdleness[choices_.below(3)];
-  tampering_.watch({hostile.memory.cursor_bytes(),
+  tampering_.watch({hostile.memory.cursor_bytes(), cursor_word,
                     [this, &hostile](std::size_t offset) -> std::optional<std::uint64_t> {
                       const auto lane = RouteMemory::head_at(offset);
                       if (!lane) return std::nullopt;
@@ -80,7 +80,7 @@ void Stage::add_hostile_outbox() {
   ++hostile_guest_;
   hostile_outbox_ = add_outbox(hostile_guest_, kHostilePrincipal, hostile_guest_);
   hostile_writer_ = {hostile_outbox_.data(), kRing};
-  tampering_.watch({hostile_outbox_,
+  tampering_.watch({hostile_outbox_, outbox_word,
                     [this](std::size_t offset) -> std::optional<std::uint64_t> {
                       if (offset >= shm::kOutboxRingOffset) return 0;  // a record, as it is
                       return hostile_writer_.tail();
@@ -265,6 +265,7 @@ void Stage::finish() {
 Stage::Tally Stage::tally() const {
   Tally tally = tally_;
   tally.loads = tampering_.loads();
+  tally.by_word = tampering_.loads_by_word();
   for (const auto& hostile : hostile_) tally.evicted += hostile->memory.counters().evicted;
   for (const auto& honest : honest_) {
     tally.delivered += honest->delivered();

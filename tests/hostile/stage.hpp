@@ -29,6 +29,7 @@ class Stage final : broker::OutboxSupervisor {
 
   struct Tally {
     std::uint64_t loads = 0;           // of guest-written words
+    WordCounts by_word{};              // the same
     std::uint64_t poisoned = 0;        // routes
     std::uint64_t violated = 0;        // outboxes
     std::uint64_t evicted = 0;         // from hostile routes

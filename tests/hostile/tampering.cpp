@@ -26,6 +26,7 @@ void Tampering::load(const void* shared, void* copy, std::size_t bytes) {
     if (at + bytes > begin + each.memory.size()) std::abort();  // half of it is somebody else's
     ++each.loads;
     ++self.loads_;
+    ++self.by_word_[static_cast<std::size_t>(each.word_at(static_cast<std::size_t>(at - begin)))];
     ++self.loads_in_operation_;
     if (self.in_operation_ && ++self.loaded_[shared] > 1) self.again_.push_back(shared);
     self.tamper(each, begin + (at - begin), copy, bytes);

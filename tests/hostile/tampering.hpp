@@ -17,12 +17,14 @@
 #include <fairlead/shm/untrusted.hpp>
 
 #include "choices.hpp"
+#include "words.hpp"
 
 namespace fairlead::hostile {
 
 /// What a hostile guest may write.
 struct Watched {
   std::span<std::byte> memory;
+  Word (*word_at)(std::size_t offset) noexcept;
   /// For words of which nonsense ends the guest: something that it might well have written.
   std::function<std::optional<std::uint64_t>(std::size_t offset)> plausible;
   std::uint64_t nonsense_one_in = 1;  // for those words
@@ -44,6 +46,8 @@ class Tampering {
   [[nodiscard]] std::uint64_t loads() const noexcept { return loads_; }
   [[nodiscard]] std::uint64_t loads_of(const std::byte* memory) const;
 
+  [[nodiscard]] const WordCounts& loads_by_word() const noexcept { return by_word_; }
+
   /// From here on; without it, which words were loaded is not noted.
   void begin_operation();
   [[nodiscard]] std::uint64_t loads_in_operation() const noexcept { return loads_in_operation_; }
@@ -60,6 +64,7 @@ class Tampering {
   static inline Tampering* instance_ = nullptr;
   std::vector<Watched> watched_;
   std::uint64_t loads_ = 0;
+  WordCounts by_word_{};
   std::uint64_t loads_in_operation_ = 0;
   bool in_operation_ = false;
   std::unordered_map<const void*, std::uint32_t> loaded_;

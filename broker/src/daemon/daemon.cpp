@@ -10,6 +10,7 @@
 #include <fairlead/broker/broker.hpp>
 #include <fairlead/broker/policy.hpp>
 
+#include "daemon/closing_words.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/log_output.hpp"
 #include "daemon/process_setup.hpp"
@@ -73,6 +74,8 @@ int serve_until_signalled(const CommandLine& line, const sigset_t& signals, LogO
     } else {
       broker.stop();
     }
+    const std::string words = closing_words(broker.statistics());
+    log.add({.message = words});
     return kExitOk;
   } catch (const PolicyError& error) {
     for (const std::string& problem : error.problems()) log.add_last_words(problem);
