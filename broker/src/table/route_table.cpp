@@ -45,8 +45,14 @@ RouteTable::RouteTable(const std::string& broker, std::string_view socket_path, 
       stamp_(broker, table.legacy.epoch + 1),
       first_sequence_(table.legacy.next_sequence),
       next_subscription_(table.legacy.next_subscription) {
-  swept_ = sweep_leftovers(broker);
-  format(socket_path);
+  try {
+    swept_ = sweep_leftovers(broker);
+    format(socket_path);
+  } catch (...) {
+    // One that we found holds the numbers of earlier brokers: it stays.
+    if (!legacy_.found) segment_.unlink();
+    throw;
+  }
 }
 
 TableHeader& RouteTable::header() noexcept {
