@@ -124,7 +124,11 @@ int wait_for(const Receiver& receiver, const BlockedSignals& signals) {
       continue;
     }
     int status = 0;
-    if (::waitpid(receiver.child, &status, WNOHANG) == receiver.child) return exit_code(status);
+    pid_t ended = 0;
+    do {
+      ended = ::waitpid(receiver.child, &status, WNOHANG);
+    } while (ended < 0 && errno == EINTR);
+    if (ended == receiver.child) return exit_code(status);
   }
 }
 
