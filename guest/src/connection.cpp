@@ -51,17 +51,20 @@ void Connection::give_up(ErrorCode code, const std::string& sentence) {
 }
 
 // Sends are one system call each and packets are atomic, so they need no lock.
-bool Connection::send_now(std::span<const std::byte> packet) noexcept {
-  if (gone()) return false;
+SendOutcome Connection::sent_now(std::span<const std::byte> packet) noexcept {
   const SendOutcome outcome = shm::send_packet(socket_.get(), packet);
   if (outcome == SendOutcome::closed) gone_.store(true, std::memory_order_release);
-  return outcome != SendOutcome::closed;
+  return outcome;
 }
 
 void Connection::say(std::span<const std::byte> packet) noexcept {
   if (gone()) return;
   const std::lock_guard guard(unsaid_mutex_);
-  if (say_unsaid() && shm::send_packet(socket_.get(), packet) != SendOutcome::full) return;
+  if (say_unsaid()) {
+    const SendOutcome outcome = sent_now(packet);
+    // Failed: no memory in the kernel, so that later may be better.
+    if (outcome != SendOutcome::full && outcome != SendOutcome::failed) return;
+  }
   try {
     unsaid_.emplace_back(packet.begin(), packet.end());
   } catch (...) {
@@ -99,9 +102,13 @@ void Connection::acknowledge(std::uint64_t request) noexcept {
 bool Connection::kick(std::uint64_t outbox) noexcept {
   control::Plain packet{};
   packet.value = outbox;
-  // A full socket is as good: the broker has packets to wake up for.
   packet.header = {Kind::kick, sizeof packet, control::kNoAnswer};
-  return send_now(bytes_of(packet));
+  if (gone()) return false;
+  const SendOutcome outcome = sent_now(bytes_of(packet));
+  // A full socket is as good: the broker has packets to wake up for. Else whoever waits tries
+  // again.
+  if (outcome == SendOutcome::failed) kick_owed_.store(outbox, std::memory_order_relaxed);
+  return outcome != SendOutcome::closed;
 }
 
 /// True when the packet is none that somebody waits for.
@@ -210,6 +217,8 @@ bool Connection::look_whether_gone() noexcept {
     const std::lock_guard guard(unsaid_mutex_);
     (void)say_unsaid();
   }
+  if (const std::uint64_t owed = kick_owed_.exchange(0, std::memory_order_relaxed); owed != 0)
+    (void)kick(owed);
   pollfd entry{socket_.get(), POLLIN, 0};
   if (::poll(&entry, 1, 0) <= 0) return false;
   if ((entry.revents & POLLIN) != 0) {

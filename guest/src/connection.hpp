@@ -114,7 +114,7 @@ class Connection {
   std::vector<shm::UniqueFd> exchange(std::span<const std::byte> question, std::uint64_t request,
                                       Kind expected, std::size_t descriptors,
                                       std::span<std::byte> reply);
-  bool send_now(std::span<const std::byte> packet) noexcept;
+  shm::SendOutcome sent_now(std::span<const std::byte> packet) noexcept;
   void say(std::span<const std::byte> packet) noexcept;
   [[nodiscard]] bool say_unsaid() noexcept;
   shm::SendOutcome send_question(std::span<const std::byte> question,
@@ -129,10 +129,11 @@ class Connection {
   const HomeProcess home_;
   std::atomic<bool> gone_{false};
   std::atomic<bool> farewell_{false};
+  std::atomic<std::uint64_t> kick_owed_{0};  // for this outbox: the last one could not be sent
   std::mutex exchange_mutex_;
   std::uint64_t last_request_ = 0;  // guarded by exchange_mutex_
   std::mutex unsaid_mutex_;
-  std::deque<std::vector<std::byte>> unsaid_;  // packets that found the socket full; in order
+  std::deque<std::vector<std::byte>> unsaid_;  // packets that could not be sent; in order
   std::mutex ends_mutex_;
   std::map<std::uint64_t, RouteEnd> ends_;  // by subscription number
 };

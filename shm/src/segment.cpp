@@ -27,7 +27,7 @@ int allocate(int fd, std::size_t from, std::size_t to) noexcept {
     if (error == EINTR) continue;
     if (error != 0) {
       // If even this fails the extra pages stay until the next shrink_to(): no harm but memory.
-      [[maybe_unused]] const int ignored = ::ftruncate(fd, static_cast<off_t>(from));
+      [[maybe_unused]] const bool given_back = detail::resize(fd, from);
       return error;
     }
     at += piece;
@@ -51,6 +51,14 @@ std::string detail::mode_text(mode_t mode) {
   char text[32];
   std::snprintf(text, sizeof text, "mode %04o", static_cast<unsigned>(mode & 07777));
   return text;
+}
+
+bool detail::resize(int fd, std::size_t bytes) noexcept {
+  int result = 0;
+  do {
+    result = ::ftruncate(fd, static_cast<off_t>(bytes));
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
 }
 
 Segment::Segment(Segment&& other) noexcept { *this = std::move(other); }
@@ -86,7 +94,7 @@ bool Segment::shrink_to(std::size_t bytes) noexcept {
   const std::size_t target = detail::round_up_to_pages(bytes);
   if (backing_ == Backing::sealed || target >= file_bytes_) return true;
   if (bytes != 0 && target == 0) return false;
-  if (::ftruncate(descriptor(), static_cast<off_t>(target)) != 0) return false;
+  if (!detail::resize(descriptor(), target)) return false;
   file_bytes_ = target;
   return true;
 }

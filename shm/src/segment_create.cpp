@@ -146,7 +146,7 @@ Segment Segment::create_sealed(const std::string& debug_name, std::size_t bytes,
   }
   // Sparse on purpose. A memfd lies on a kernel-internal mount without a size limit, so a hole
   // cannot turn into SIGBUS as it does on a full /dev/shm; and an untouched page costs nothing.
-  if (::ftruncate(segment.descriptor(), static_cast<off_t>(size)) != 0) {
+  if (!detail::resize(segment.descriptor(), size)) {
     throw_system("cannot size sealed segment " + debug_name);
   }
   segment.file_bytes_ = size;

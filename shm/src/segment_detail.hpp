@@ -44,6 +44,9 @@ inline std::size_t round_up_to_pages(std::size_t bytes) noexcept {
   return bytes > static_cast<std::size_t>(PTRDIFF_MAX) - mask ? 0 : (bytes + mask) & ~mask;
 }
 
+/// ftruncate(), again when a signal interrupts it. False with errno set.
+bool resize(int fd, std::size_t bytes) noexcept;
+
 /// "mode 0644" without the file type.
 std::string mode_text(mode_t mode);
 

@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <cerrno>
+
 #include <fairlead/shm/error.hpp>
 
 namespace fairlead::shm {
@@ -24,9 +26,10 @@ int hex_value(char digit) {
 
 Uuid make_random_uuid() {
   Uuid uuid{};
-  if (::getrandom(uuid.bytes.data(), uuid.bytes.size(), 0) !=
-      static_cast<ssize_t>(uuid.bytes.size()))
-    throw_system("getrandom for a capsule's UUID");
+  while (::getrandom(uuid.bytes.data(), uuid.bytes.size(), 0) !=
+         static_cast<ssize_t>(uuid.bytes.size())) {
+    if (errno != EINTR) throw_system("getrandom for a capsule's UUID");
+  }
   uuid.bytes[6] = static_cast<std::uint8_t>((uuid.bytes[6] & 0x0fU) | 0x40U);  // version 4
   uuid.bytes[8] = static_cast<std::uint8_t>((uuid.bytes[8] & 0x3fU) | 0x80U);  // RFC 4122 variant
   return uuid;

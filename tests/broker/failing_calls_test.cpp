@@ -79,6 +79,7 @@ const FailingCall kCalls[] = {
     {"fchmod", SYS_fchmod, EPERM, ErrorCode::denied, "cannot protect sealed segment", seal},
     {"ftruncate", SYS_ftruncate, EFBIG, ErrorCode::system, "cannot size sealed segment", seal},
     {"flock", SYS_flock, ENOLCK, ErrorCode::system, "cannot lock /dev/shm/", begin_broker},
+    {"getdents", SYS_getdents64, EIO, ErrorCode::system, "cannot list /dev/shm", begin_broker},
     {"epoll_ctl", SYS_epoll_ctl, ENOSPC, ErrorCode::out_of_memory, "cannot watch a socket",
      begin_broker},
     {"bind", SYS_bind, EACCES, ErrorCode::denied, "cannot listen on /tmp/", begin_broker},

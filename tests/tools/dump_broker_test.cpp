@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "segment_builder.hpp"
 #include "segment_directory.hpp"
 
@@ -208,6 +211,16 @@ TEST(DumpProcessState, tells_us_from_the_dead_and_from_an_earlier_process_of_the
   EXPECT_EQ(process_state(static_cast<std::uint32_t>(child), 0), ProcessState::gone);  // a zombie
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   EXPECT_EQ(process_state(static_cast<std::uint32_t>(child), 0), ProcessState::gone);
+}
+
+TEST(DumpProcessState, what_cannot_be_read_is_not_taken_for_dead) {
+  char name[] = "/tmp/fairlead-test-XXXXXX";
+  const std::filesystem::path proc = ::mkdtemp(name);
+  std::filesystem::create_directories(proc / "77/stat");
+  std::filesystem::create_directories(proc / "self/stat");
+  EXPECT_EQ(process_state(77, 0, proc.string()), ProcessState::unknown);
+  EXPECT_EQ(process_state(78, 0, proc.string()), ProcessState::gone);
+  std::filesystem::remove_all(proc);
 }
 
 }  // namespace

@@ -46,12 +46,20 @@ void AttachServer::run() {
     try {
       turn();
     } catch (const std::exception& error) {
-      state_.log.add(LogLevel::error,
-                     std::string("the service thread goes on after: ") + error.what());
-      state_.log.flush();
+      tell_of(error);
     }
   }
   close_all();
+}
+
+void AttachServer::tell_of(const std::exception& error) noexcept {
+  try {
+    state_.log.add(LogLevel::error,
+                   std::string("the service thread goes on after: ") + error.what());
+    state_.log.flush();
+  } catch (const std::bad_alloc&) {
+    // Which is what it would have told.
+  }
 }
 
 void AttachServer::turn() {
@@ -281,7 +289,11 @@ void AttachServer::close_all() {
   while (!sessions_.empty()) {
     const SessionId id = sessions_.begin()->first;
     sessions_.begin()->second->say_farewell();
-    sessions_.begin()->second->leave(Farewell::stopping, "the broker stops");
+    try {
+      sessions_.begin()->second->leave(Farewell::stopping, "the broker stops");
+    } catch (const std::bad_alloc&) {
+      // No memory for the log's line; it has left all the same.
+    }
     remove(id);
   }
   listener_.close();

@@ -44,6 +44,7 @@ class AttachServer {
   static constexpr SessionId kFirstSession = 16;
 
   void turn();
+  void tell_of(const std::exception& error) noexcept;
   [[nodiscard]] std::optional<std::uint64_t> sleep_nanoseconds();
   void accept_some();
   void accept_handed_in();

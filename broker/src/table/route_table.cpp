@@ -48,9 +48,15 @@ RouteTable::RouteTable(const std::string& broker, std::string_view socket_path, 
       broker_(broker),
       first_sequence_(table.legacy.next_sequence),
       next_subscription_(table.legacy.next_subscription) {
-  if (legacy_.same_layout && !legacy_.clean) read_adopted();
-  swept_ = sweep_leftovers(broker_, segments_named());
-  format(socket_path);
+  try {
+    if (legacy_.same_layout && !legacy_.clean) read_adopted();
+    swept_ = sweep_leftovers(broker_, segments_named());
+    format(socket_path);
+  } catch (...) {
+    // One that we found holds the numbers of earlier brokers, and their routes: it stays.
+    if (!legacy_.found) segment_.unlink();
+    throw;
+  }
 }
 
 void RouteTable::read_adopted() {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -38,9 +39,14 @@ ProcessState process_state(std::uint32_t process, std::uint64_t start_clock_tick
   if (process == 0 || ::access((root + "/self/stat").c_str(), R_OK) != 0) {
     return ProcessState::unknown;
   }
-  std::ifstream file(root + '/' + std::to_string(process) + "/stat");
+  const std::string path = root + '/' + std::to_string(process) + "/stat";
+  std::ifstream file(path);
   std::string line;
-  if (!std::getline(file, line)) return ProcessState::gone;
+  if (!std::getline(file, line)) {
+    // Not to be let look, for want of a descriptor say, is no proof.
+    const bool gone = ::access(path.c_str(), F_OK) != 0 && errno == ENOENT;
+    return gone ? ProcessState::gone : ProcessState::unknown;
+  }
   const auto stat = parse_stat(line);
   if (!stat) return ProcessState::unknown;
   if (start_clock_ticks != 0 && stat->start_clock_ticks != start_clock_ticks) {

@@ -135,7 +135,11 @@ std::optional<int> take_signals(const Receiver& receiver, const BlockedSignals& 
       continue;
     }
     int status = 0;
-    if (::waitpid(receiver.child, &status, WNOHANG) == receiver.child) return exit_code(status);
+    pid_t ended = 0;
+    do {
+      ended = ::waitpid(receiver.child, &status, WNOHANG);
+    } while (ended < 0 && errno == EINTR);
+    if (ended == receiver.child) return exit_code(status);
   }
   return std::nullopt;
 }

@@ -1,0 +1,127 @@
+#include "sweep.hpp"
+
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <random>
+
+namespace fairlead::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Trial {
+  SystemCall call;
+  Fault fault;
+  Strictness strictness;
+};
+
+// Each runs the scene a little differently: what its threads meet depends on the clock.
+constexpr int kRecordings = 3;
+
+// Who cannot look whether a file is its own, or cannot remove it, leaves it to the next broker.
+bool may_leave_something(long call) noexcept {
+  return call == SYS_unlink || call == SYS_newfstatat || call == SYS_fstat || call == SYS_flock;
+}
+
+std::string text_of(const Trial& trial) {
+  return name_of(trial.call) + " " + errno_name(trial.fault.error) + " #" +
+         std::to_string(trial.fault.occurrence) + " at " + std::to_string(trial.fault.site);
+}
+
+void add_trials(const CallPlace& place, const SweepOptions& options, SweepSummary& summary,
+                std::vector<Trial>& trials) {
+  const Errnos* errnos = errnos_of(place.call);
+  if (errnos == nullptr) {
+    summary.unknown_calls.push_back(name_of(place.call));
+    return;
+  }
+  const int most =
+      options.most_occurrences == 0 ? place.times : std::min(place.times, options.most_occurrences);
+  for (int occurrence = 1; occurrence <= most; ++occurrence) {
+    const auto add = [&](int error, bool unnoticed) {
+      const long call = place.call.number;
+      trials.push_back({place.call,
+                        {place.site, occurrence, error, call},
+                        {.unnoticed = unnoticed,
+                         .whole_process = false,
+                         .leftovers_allowed = may_leave_something(call)}});
+    };
+    for (const int error : errnos->unnoticed) add(error, true);
+    for (const int error : errnos->told) add(error, false);
+  }
+}
+
+std::vector<Trial> record(Scene& scene, const SweepOptions& options, SweepSummary& summary) {
+  std::map<std::uint64_t, CallPlace> places;
+  for (int recording = 0; recording < kRecordings; ++recording) {
+    const Outcome outcome = scene.run({}, {.unnoticed = true});
+    for (const std::string& problem : outcome.problems)
+      summary.failures.push_back("without a fault: " + problem + "; " + outcome.said);
+    for (const CallPlace& place : outcome.report.places) {
+      CallPlace& known = places.try_emplace(place.site, place).first->second;
+      known.times = std::max(known.times, place.times);
+    }
+  }
+  std::vector<Trial> trials;
+  for (const auto& [site, place] : places) add_trials(place, options, summary, trials);
+  summary.places = static_cast<int>(places.size());
+  return trials;
+}
+
+void count(const Outcome& outcome, SweepSummary& summary) {
+  ++summary.runs;
+  if (!outcome.report.struck) return;
+  ++summary.struck;
+  if (outcome.report.code != 0) {
+    ++summary.refused;
+  } else if (!outcome.sufferers.empty()) {
+    ++summary.suffered;
+  } else {
+    ++summary.unnoticed;
+  }
+}
+
+}  // namespace
+
+SweepSummary sweep(Scene& scene, const SweepOptions& options) {
+  SweepSummary summary;
+  std::vector<Trial> trials = record(scene, options, summary);
+  if (options.shuffled) {
+    std::mt19937_64 random(options.seed);
+    std::shuffle(trials.begin(), trials.end(), random);
+  }
+  const auto begin = Clock::now();
+  auto next_progress = begin + std::chrono::seconds(10);
+  for (std::size_t index = 0; index < trials.size(); ++index) {
+    const auto now = Clock::now();
+    if (options.seconds > 0 && now - begin > std::chrono::duration<double>(options.seconds)) break;
+    if (options.count > 0 && index >= options.count) break;
+    if (options.progress && now >= next_progress) {
+      options.progress(scene.name() + ": " + std::to_string(index) + " of " +
+                       std::to_string(trials.size()) + " runs, " +
+                       std::to_string(summary.failures.size()) + " failures");
+      next_progress = now + std::chrono::seconds(10);
+    }
+    const Trial& trial = trials[index];
+    const Outcome outcome = scene.run({.fault = trial.fault}, trial.strictness);
+    count(outcome, summary);
+    if (outcome.problems.empty()) continue;
+    std::string all = scene.name() + ", " + text_of(trial) + ":";
+    for (const std::string& problem : outcome.problems) all += "\n  problem: " + problem;
+    for (const std::string& each : outcome.sufferers) all += "\n  suffered: " + each;
+    summary.failures.push_back(all + "\n" + outcome.said);
+  }
+  return summary;
+}
+
+std::string SweepSummary::text() const {
+  return std::to_string(places) + " places, " + std::to_string(runs) + " runs, " +
+         std::to_string(struck) + " struck, " + std::to_string(unnoticed) + " unnoticed, " +
+         std::to_string(suffered) + " with one sufferer, " + std::to_string(refused) +
+         " ended by an error, " + std::to_string(failures.size()) + " failures";
+}
+
+}  // namespace fairlead::test

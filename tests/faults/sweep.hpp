@@ -1,0 +1,38 @@
+// Every system call of a scene made to fail, one run for each.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "outcome.hpp"
+
+namespace fairlead::test {
+
+struct SweepOptions {
+  /// How many occurrences of each place fail, one after the other; 0: all that there were.
+  int most_occurrences = 1;
+  std::uint64_t seed = 0;   // of the order
+  double seconds = 0;       // ends then; 0: never
+  std::uint64_t count = 0;  // runs at most; 0: all
+  bool shuffled = false;
+  std::function<void(const std::string&)> progress{};
+};
+
+struct SweepSummary {
+  int places = 0;  // system calls told apart by where they are made
+  int runs = 0;
+  int struck = 0;  // runs in which the fault came about
+  int unnoticed = 0;
+  int suffered = 0;
+  int refused = 0;  // the program ended with an error
+  std::vector<std::string> failures;
+  std::vector<std::string> unknown_calls;  // without errnos
+
+  [[nodiscard]] std::string text() const;
+};
+
+[[nodiscard]] SweepSummary sweep(Scene& scene, const SweepOptions& options);
+
+}  // namespace fairlead::test
