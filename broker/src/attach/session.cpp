@@ -4,6 +4,7 @@
 
 #include <fairlead/shm/principal.hpp>
 
+#include "attach/known_user.hpp"
 #include "attach/packet.hpp"
 #include "attach/peer_process.hpp"
 #include "policy/limits_of.hpp"
@@ -33,6 +34,8 @@ Session::Session(BrokerState& state, shm::UniqueFd socket, const shm::PeerCreden
       by_host_(pinned_.has_value()),
       opened_nanoseconds_(state.clock()) {
   if (pinned_) principal_ = *pinned_;
+  // No policy lists that number.
+  if (!says_who(IdentityKind::group, connector_.gid)) connector_.gid = static_cast<gid_t>(-1);
   const std::lock_guard lock(state_.mutex);
   attach_deadline_nanoseconds_ = state_.policy->broker().attach_deadline_ms * 1'000'000;
   ++state_.counters.connections;

@@ -118,6 +118,7 @@ class Session {
   void on_hello(const shm::control::Hello& packet,
                 const std::optional<shm::PeerCredentials>& sender);
   void refuse_attach(std::uint64_t request, ErrorCode code, std::string_view sentence);
+  [[nodiscard]] bool check_connector(std::uint64_t request);
   [[nodiscard]] bool check_hello(const shm::control::Hello& packet);
   [[nodiscard]] AttachDecision decide(std::string_view requested) const;
   [[nodiscard]] bool charge_attach(std::uint64_t request, const AttachDecision& decision);
