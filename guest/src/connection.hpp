@@ -112,6 +112,7 @@ class Connection {
                                  std::chrono::steady_clock::time_point deadline);
   void take_news();
   bool take_unasked(const shm::control::Header& header, std::span<const std::byte> packet);
+  [[noreturn]] void throw_gone();
   [[noreturn]] void give_up(ErrorCode code, const std::string& sentence);
 
   shm::UniqueFd socket_;
@@ -124,6 +125,7 @@ class Connection {
   std::deque<std::vector<std::byte>> unsaid_;  // packets that found the socket full; in order
   std::mutex ends_mutex_;
   std::map<std::uint64_t, RouteEnd> ends_;  // by subscription number
+  std::optional<Error> farewell_;           // why the broker hung up, if it said so
 };
 
 }  // namespace fairlead::guest

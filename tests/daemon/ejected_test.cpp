@@ -90,6 +90,11 @@ TEST_P(Ejected, R32_gives_segments_memory_and_every_quota_back) {
     Everything all(daemon);
     EXPECT_EQ(daemon.segments().size(), 4U);
     GetParam().commit(all);
+    const auto why = all.guest.receive().as<control::Refused>();
+    EXPECT_EQ(why.header.request, 0U);
+    EXPECT_EQ(why.code, static_cast<std::uint32_t>(ErrorCode::protocol));
+    EXPECT_NE(why.sentence.view().find(GetParam().logged), std::string_view::npos)
+        << why.sentence.view();
     EXPECT_TRUE(all.guest.hung_up());
     // The next one gets it all, while the one thrown out lives and has its mappings still.
     const Everything next(daemon);

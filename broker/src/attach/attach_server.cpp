@@ -319,6 +319,7 @@ void AttachServer::carry_out(const EndOrder& order) {
   Session* session = session_of(order.guest, id);
   if (session == nullptr) return;
   if (!order.subscription) {
+    session->tell_why(ErrorCode::denied, order.sentence);
     session->leave(Farewell::stopping, order.sentence);
     return remove(id);
   }

@@ -19,6 +19,7 @@ namespace {
 constexpr int kPacketsPerTurn = 16;
 // What one guest may leave unacknowledged before its next request waits.
 constexpr std::uint64_t kDescriptorsPerGuest = 4 * control::kMaximumDescriptorsPerPacket;
+constexpr int kPacketsAtTheEnd = 64;
 // Requests that one guest may have waiting here.
 constexpr std::size_t kMaximumDeferred = 16;
 
@@ -266,10 +267,24 @@ void Session::leave(Farewell farewell, std::string_view sentence) {
     if (farewell == Farewell::expired) ++state_.counters.expired_deadlines;
   }
   if (farewell == Farewell::refused) return;  // logged with its reason
+  if (farewell == Farewell::violation) tell_why(ErrorCode::protocol, "it " + std::string(sentence));
+  if (farewell == Farewell::expired) tell_why(ErrorCode::timeout, "it " + std::string(sentence));
   if (thrown_out_ || farewell == Farewell::unread || farewell == Farewell::expired) {
     log(LogLevel::warning, "disconnected: it " + std::string(sentence));
   } else {
     log(was_attached ? LogLevel::info : LogLevel::debug, sentence);
+  }
+}
+
+void Session::tell_why(ErrorCode code, std::string_view sentence) noexcept {
+  auto packet = make_packet<control::Refused>(Kind::refused, 0);
+  packet.code = static_cast<std::uint32_t>(code);
+  assign_cut(packet.sentence, sentence);
+  (void)shm::send_packet(descriptor(), bytes_of(packet));
+  // Closed with something unread in it, the socket would drop what we have just said.
+  for (int left = kPacketsAtTheEnd; left > 0; --left) {
+    if (shm::receive_packet(descriptor(), buffer_, 0).outcome != shm::ReceiveOutcome::received)
+      return;
   }
 }
 

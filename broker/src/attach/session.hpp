@@ -62,6 +62,9 @@ class Session {
   void end_route(std::uint64_t subscription, shm::RouteState state, shm::Refusal reason,
                  std::string_view sentence);
 
+  /// As the last thing before leave(), which does so itself for what the guest did: the guest reads
+  /// why. Best effort; nobody waits for one that does not read.
+  void tell_why(ErrorCode code, std::string_view sentence) noexcept;
   /// Ends the connection: `sentence` goes to the log.
   void leave(Farewell farewell, std::string_view sentence);
   [[nodiscard]] bool over() const noexcept { return stage_ == Stage::leaving; }
