@@ -50,6 +50,12 @@ void Connection::give_up(ErrorCode code, const std::string& sentence) {
   throw Error(code, sentence);
 }
 
+void Connection::throw_gone() {
+  const std::lock_guard guard(ends_mutex_);
+  if (last_words_) throw Error(*last_words_);
+  throw Error(ErrorCode::disconnected, "the connection to the broker is gone");
+}
+
 // Sends are one system call each and packets are atomic, so they need no lock.
 SendOutcome Connection::sent_now(std::span<const std::byte> packet) noexcept {
   const SendOutcome outcome = shm::send_packet(socket_.get(), packet);
@@ -117,6 +123,14 @@ bool Connection::take_unasked(const control::Header& header, std::span<const std
     farewell_.store(true, std::memory_order_relaxed);
     return true;
   }
+  if (header.kind == Kind::refused && header.request == 0) {
+    const auto refused = packet_as<control::Refused>(packet);
+    if (!refused) give_up(ErrorCode::protocol, "the broker sent a misshapen refusal");
+    const std::lock_guard guard(ends_mutex_);
+    last_words_ = refusal_of(*refused);
+    gone_.store(true, std::memory_order_release);
+    return true;
+  }
   if (header.kind != Kind::ended) return false;
   const auto ended = packet_as<control::Ended>(packet);
   if (!ended) give_up(ErrorCode::protocol, "the broker sent a misshapen 'ended' packet");
@@ -131,7 +145,7 @@ std::vector<shm::UniqueFd> Connection::exchange(std::span<const std::byte> quest
                                                 std::uint64_t request, Kind expected,
                                                 std::size_t descriptors,
                                                 std::span<std::byte> reply) {
-  if (gone()) throw Error(ErrorCode::disconnected, "the connection to the broker is gone");
+  if (gone()) throw_gone();
   if (!home_.is_here()) {
     throw Error(ErrorCode::invalid_argument,
                 "this connection belongs to the process that attached, not to its forked children; "
@@ -160,7 +174,10 @@ std::vector<shm::UniqueFd> Connection::exchange(std::span<const std::byte> quest
     const auto packet = std::span<const std::byte>(buffer).first(received.bytes);
     const auto header = header_of(packet);
     if (!header) give_up(ErrorCode::protocol, "the broker sent a packet of an impossible size");
-    if (take_unasked(*header, packet)) continue;
+    if (take_unasked(*header, packet)) {
+      if (gone()) throw_gone();
+      continue;
+    }
     if (header->request != request) {
       give_up(ErrorCode::protocol, "the broker answered a question that nobody asked");
     }

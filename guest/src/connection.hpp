@@ -122,6 +122,7 @@ class Connection {
   void take_news();
   void read_news();
   bool take_unasked(const shm::control::Header& header, std::span<const std::byte> packet);
+  [[noreturn]] void throw_gone();
   [[noreturn]] void give_up(ErrorCode code, const std::string& sentence);
 
   shm::UniqueFd socket_;
@@ -136,6 +137,7 @@ class Connection {
   std::deque<std::vector<std::byte>> unsaid_;  // packets that could not be sent; in order
   std::mutex ends_mutex_;
   std::map<std::uint64_t, RouteEnd> ends_;  // by subscription number
+  std::optional<Error> last_words_;         // why the broker hung up, if it said so
 };
 
 }  // namespace fairlead::guest

@@ -66,12 +66,23 @@ bool bind_to(int socket, const sockaddr_un& address) noexcept {
   throw_system("cannot listen on " + path, error);
 }
 
-/// Only a socket that refuses connections is a leftover. Everything else belongs to somebody.
+std::string kind_of(mode_t mode) {
+  if (S_ISLNK(mode)) return "a symbolic link";
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a file that is no socket";
+}
+
+/// Only a socket of our own that refuses connections is a leftover. Everything else is somebody's.
 void remove_leftover(const std::string& path, const sockaddr_un& address) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return;
-  if (!S_ISSOCK(found.st_mode)) {
-    throw_taken(path, "there is a file that is no socket; remove it or use another path");
+  const bool ours = found.st_uid == ::geteuid();
+  if (!S_ISSOCK(found.st_mode) || !ours) {
+    throw_taken(path, "there is " + kind_of(found.st_mode) +
+                          (ours ? "" : ", of uid " + std::to_string(found.st_uid)) +
+                          "; remove it or use another path");
   }
   const UniqueFd probe = make_socket(SOCK_NONBLOCK);
   const int error = connect_to(probe.get(), address);
@@ -88,6 +99,23 @@ void remove_leftover(const std::string& path, const sockaddr_un& address) {
   if (same && ::unlink(path.c_str()) != 0 && errno != ENOENT) {
     throw_system("cannot remove the socket that a dead broker left at " + path);
   }
+}
+
+/// Gives the socket at `path` back what a umask took away, and says which file it is. In a shared
+/// directory somebody may have put something else there meanwhile: nothing is followed.
+struct stat protect_bound(const std::string& path, mode_t mode) {
+  struct stat made {};
+  const UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!file || ::fstat(file.get(), &made) != 0) throw_system("cannot look at " + path);
+  if (!S_ISSOCK(made.st_mode) || made.st_uid != ::geteuid()) {
+    throw_taken(path, "uid " + std::to_string(made.st_uid) + " put " + kind_of(made.st_mode) +
+                          " in the place of ours; use a path that nobody else may write to");
+  }
+  const std::string by_descriptor = "/proc/self/fd/" + std::to_string(file.get());
+  if ((made.st_mode & 07777) != mode && ::chmod(by_descriptor.c_str(), mode) != 0) {
+    throw_system("cannot protect " + path);
+  }
+  return made;
 }
 
 }  // namespace
@@ -107,21 +135,18 @@ ControlListener ControlListener::listen(const std::string& path, mode_t mode, in
   ControlListener listener;
   listener.socket_ = make_socket(SOCK_NONBLOCK);
   // The mode of the unbound socket is that of the file to be: so it never is more open than asked
-  // for, and the process-wide umask stays as it is. The chmod() gives back what a umask took away.
+  // for, and the process-wide umask stays as it is.
   if (::fchmod(listener.descriptor(), mode) != 0) throw_system("cannot protect " + path);
   if (!bind_to(listener.descriptor(), address)) {
     if (errno != EADDRINUSE) throw_cannot_listen(path);
     remove_leftover(path, address);
     if (!bind_to(listener.descriptor(), address)) throw_cannot_listen(path);
   }
+  const struct stat made = protect_bound(path, mode);
   listener.path_ = path;
-  struct stat made {};
-  if (::lstat(path.c_str(), &made) != 0) throw_system("cannot look at " + path);
   listener.device_ = made.st_dev;
   listener.inode_ = made.st_ino;
-  if (::chmod(path.c_str(), mode) != 0 || ::listen(listener.descriptor(), backlog) != 0) {
-    throw_system("cannot listen on " + path);
-  }
+  if (::listen(listener.descriptor(), backlog) != 0) throw_system("cannot listen on " + path);
   return listener;
 }
 

@@ -87,7 +87,7 @@ OpenOutcome outcome_of_mapping_error(int error) noexcept {
 
 OpenResult refuse_open(const std::string& path, const OpenOptions& options, int error) {
   if (error == ENOENT) return refuse(OpenOutcome::missing, "there is no segment " + path);
-  if (error == ELOOP || error == ENXIO) {
+  if (error == ELOOP || error == ENXIO || error == EISDIR) {
     return refuse(OpenOutcome::not_regular, path + " is not a regular file");
   }
   // A squatter's file that we may not even read: say whose it is, that is what helps.

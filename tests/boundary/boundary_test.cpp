@@ -29,6 +29,7 @@ PeerFacts sandboxed() {
   PeerFacts facts;
   facts.peer_user = kBroker;
   facts.broker_user = kBroker;
+  facts.user_known = true;
   facts.user_namespace = Separation::apart;
   facts.process_namespace = Separation::apart;
   facts.mount_namespace = Separation::apart;
@@ -49,6 +50,7 @@ TEST(Boundary, another_uid_is_one_whatever_the_backing) {
   PeerFacts facts;
   facts.peer_user = kSomebody;
   facts.broker_user = kBroker;
+  facts.user_known = true;
   expect(Boundary::enforced, "uid 1001 is not the broker's uid 1000", facts, Backing::named);
   expect(Boundary::enforced, "uid 1001", facts, Backing::sealed);
 }
@@ -62,6 +64,13 @@ TEST(Boundary, root_and_holders_of_capabilities_respect_none) {
   expect(Boundary::enforced, "uid 1001", facts);
   facts.capabilities = Capabilities::outside;
   expect(Boundary::cooperative, "holds capabilities", facts);
+}
+
+TEST(Boundary, a_uid_that_stands_for_many_is_none) {
+  PeerFacts facts = sandboxed();
+  facts.peer_user = kSomebody;
+  facts.user_known = false;
+  expect(Boundary::cooperative, "unknown to the broker's user namespace", facts);
 }
 
 TEST(Boundary, the_same_uid_needs_seals_and_a_whole_sandbox) {

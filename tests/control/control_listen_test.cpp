@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,6 +9,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -15,6 +18,19 @@
 
 #include "support/child_process.hpp"
 #include "support/expect_error.hpp"
+
+namespace {
+// Called right after a bind(): what somebody may do in a directory that others write to.
+std::function<void()> after_bind;
+}  // namespace
+
+extern "C" int bind(int socket, const sockaddr* address, socklen_t bytes) noexcept {
+  using Bind = int (*)(int, const sockaddr*, socklen_t);
+  static const auto real = reinterpret_cast<Bind>(::dlsym(RTLD_NEXT, "bind"));
+  const int result = real(socket, address, bytes);
+  if (result == 0 && after_bind) std::exchange(after_bind, nullptr)();
+  return result;
+}
 
 namespace fairlead::shm {
 namespace {
@@ -129,6 +145,36 @@ TEST_F(ControlListen, another_kind_of_server_keeps_its_path) {
   ASSERT_EQ(::bind(server.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(server.get(), 1), 0);
   test::expect_error(ErrorCode::socket_taken, [&] { (void)ControlListener::listen(path_, 0600); });
+  EXPECT_TRUE(exists());
+}
+
+TEST_F(ControlListen, what_is_put_in_the_place_of_the_socket_is_neither_followed_nor_changed) {
+  const std::string precious = directory_ + "/precious";
+  std::ofstream(precious) << "precious";
+  ASSERT_EQ(::chmod(precious.c_str(), 0600), 0);
+  after_bind = [&] {
+    ::unlink(path_.c_str());
+    ::symlink(precious.c_str(), path_.c_str());
+  };
+  EXPECT_EQ(test::expect_error(ErrorCode::socket_taken,
+                               [&] { (void)ControlListener::listen(path_, 0666); }),
+            "socket path " + path_ + " is taken: uid " + std::to_string(::geteuid()) +
+                " put a symbolic link in the place of ours; use a path that nobody else may write "
+                "to");
+  struct stat found {};
+  ASSERT_EQ(::stat(precious.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777, 0600U);
+  EXPECT_TRUE(std::filesystem::is_symlink(path_)) << "not ours to remove";
+}
+
+TEST_F(ControlListen, another_users_socket_stays_even_when_nobody_listens) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to be two users";
+  leave_a_dead_socket();
+  ASSERT_EQ(::chown(path_.c_str(), 65'534, 65'534), 0);
+  EXPECT_EQ(test::expect_error(ErrorCode::socket_taken,
+                               [&] { (void)ControlListener::listen(path_, 0600); }),
+            "socket path " + path_ +
+                " is taken: there is a socket, of uid 65534; remove it or use another path");
   EXPECT_TRUE(exists());
 }
 

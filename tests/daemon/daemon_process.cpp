@@ -1,6 +1,7 @@
 #include "daemon_process.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -67,6 +68,12 @@ void Daemon::run(const std::vector<std::string>& arguments, const DaemonOptions&
   for (const std::string& variable : options.environment)
     environment.push_back(const_cast<char*>(variable.c_str()));
   environment.push_back(nullptr);
+  // By descriptor: another user may have no way to the build tree.
+  const shm::UniqueFd program(::open(words[0], O_PATH | O_CLOEXEC));
+  if (options.user != 0) {
+    EXPECT_EQ(::chown(directory_.c_str(), options.user, options.user), 0);
+    EXPECT_EQ(::chmod(notify_socket_.c_str(), 0777), 0);
+  }
   pid_ = ::fork();
   if (pid_ != 0) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves none behind
@@ -82,6 +89,17 @@ void Daemon::run(const std::vector<std::string>& arguments, const DaemonOptions&
     const rlimit limit{options.descriptors, options.descriptors};
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
+  if (::chdir(directory_.c_str()) != 0) ::_exit(126);  // a core would go here
+  rlimit core{};
+  ::getrlimit(RLIMIT_CORE, &core);
+  core.rlim_cur = core.rlim_max;
+  ::setrlimit(RLIMIT_CORE, &core);
+  if (options.user != 0 &&
+      (::setgroups(0, nullptr) != 0 || ::setresgid(options.user, options.user, options.user) != 0 ||
+       ::setresuid(options.user, options.user, options.user) != 0)) {
+    ::_exit(126);
+  }
+  if (options.user != 0) ::fexecve(program.get(), words.data(), environment.data());
   ::execve(words[0], words.data(), environment.data());
   ::_exit(127);
 }
@@ -112,6 +130,8 @@ int Daemon::exit_code() {
   }
   return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
 }
+
+bool Daemon::dumped_core() const noexcept { return WCOREDUMP(status_); }
 
 std::string Daemon::file(const std::string& name) const {
   std::ifstream stream(directory_ + "/" + name);

@@ -20,7 +20,8 @@ struct DaemonOptions {
   int standard_error = -1;
   static constexpr int kClosed = -2;
   bool abstract_notify_socket = false;
-  std::uint64_t descriptors = 0;           // its limit of open files; 0: ours
+  std::uint64_t descriptors = 0;  // its limit of open files; 0: ours
+  uid_t user = 0;                 // whom it runs as, with its directory; 0: us
   std::vector<std::string> environment{};  // "NAME=value"; it has nothing else
 };
 
@@ -39,6 +40,7 @@ class Daemon {
   void signal(int number) const;
   /// Waits for the end: the exit code, or 128 + signal.
   int exit_code();
+  [[nodiscard]] bool dumped_core() const noexcept;  // call after exit_code()
   /// All that it wrote; call after exit_code().
   [[nodiscard]] std::string standard_error();
   [[nodiscard]] std::string standard_output();

@@ -1,9 +1,6 @@
 // Guests of another user than the broker's: what the kernel keeps them from, whatever they try.
 #include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +11,7 @@
 #include <fairlead/shm/segment_name.hpp>
 
 #include "daemon_process.hpp"
+#include "other_user.hpp"
 #include "support/child_process.hpp"
 #include "support/raw_guest.hpp"
 
@@ -21,9 +19,6 @@ namespace fairlead::test {
 namespace {
 
 namespace control = shm::control;
-
-constexpr uid_t kGuest = 65'534;
-constexpr uid_t kStranger = 65'533;
 
 constexpr std::string_view kGuestOnly = R"(
 [[principal]]
@@ -34,51 +29,25 @@ subscribe = ["*"]
 admission = "all"
 )";
 
-// In a child, for good. Dumpable again, so that only file modes protect what /proc shows of it.
-bool become(uid_t user) {
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(user, user, user) == 0 &&
-         ::setresuid(user, user, user) == 0 && ::prctl(PR_SET_DUMPABLE, 1) == 0;
-}
-
-// What went wrong is collected; a child tells it as its result.
-class Findings {
- public:
-  void expect(bool right, const std::string& what) {
-    if (!right) text_ += what + " (errno " + std::to_string(errno) + "); ";
+// Whatever it tries on what it was given, on the names and on the broker itself.
+void try_everything(const RawRoute& route, const Daemon& daemon, Findings& found) {
+  const auto segments = daemon.segments();
+  found.expect(segments.size() == 3, "table, route, receipts: not three");
+  for (const std::string& segment : segments) {
+    const std::string done =
+        successes({route.route_descriptor(), shm::kRouteArenaOffset, shm::segment_path(segment)});
+    found.expect(done.empty(), segment + ": may " + done);
   }
-  [[nodiscard]] const std::string& text() const noexcept { return text_; }
-
- private:
-  std::string text_;
-};
-
-bool can_open(const std::string& path, int how) {
-  return shm::UniqueFd(::open(path.c_str(), how | O_CLOEXEC)).valid();
-}
-
-void try_everything(int descriptor, std::size_t bytes, Findings& found) {
-  const std::string again = "/proc/self/fd/" + std::to_string(descriptor);
-  struct stat seen {};
-  found.expect(::stat(again.c_str(), &seen) == 0, "cannot see its own descriptors");
-  for (const int how : {O_RDWR, O_WRONLY, O_RDWR | O_TRUNC, O_RDONLY | O_TRUNC})
-    found.expect(!can_open(again, how) && errno == EACCES, "reopened with flags");
-  found.expect(
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0) == MAP_FAILED,
-      "mapped writable");
-  void* const readable = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
-  found.expect(readable != MAP_FAILED, "cannot map at all");
-  found.expect(::mprotect(readable, bytes, PROT_READ | PROT_WRITE) != 0, "made writable");
-  found.expect(::ftruncate(descriptor, 0) != 0, "truncated");
-  found.expect(::truncate(again.c_str(), 0) != 0 && errno == EACCES, "truncated by path");
-  found.expect(::fallocate(descriptor, 0, 0, 1 << 20) != 0, "grew");
-  found.expect(::fchmod(descriptor, 0666) != 0, "changed the mode");
-  found.expect(::fchown(descriptor, kGuest, kGuest) != 0, "took it over");
-  found.expect(::write(descriptor, "x", 1) != 1, "wrote");
+  found.expect(daemon.segments() == segments, "the names are others now");
+  for (const auto* attempts : {&inspections(), &meddlings()}) {
+    const std::string done = successes(*attempts, daemon.pid());
+    found.expect(done.empty(), "the broker: may " + done);
+  }
 }
 
 std::string attach_as_a_visitor(const Daemon& daemon) {
   Findings found;
-  if (!become(kGuest)) return "cannot become another user";
+  if (!become(kVisitor)) return "cannot become another user";
   RawGuest guest(daemon.socket_path());
   const control::Welcome welcome = guest.hello();
   found.expect(welcome.principal.view() == "visitor", "welcomed as somebody else");
@@ -93,15 +62,7 @@ std::string attach_as_a_visitor(const Daemon& daemon) {
   if (!route || !outbox) return found.text() + "no route or no outbox";
   found.expect(route->answer.boundary == shm::Boundary::enforced, "the route's boundary");
   found.expect(route->answer.sealed == 0, "sealed, which this test is not about");
-  try_everything(route->route_descriptor(), shm::kRouteArenaOffset, found);
-  for (const std::string& segment : daemon.segments()) {
-    const std::string path = shm::segment_path(segment);
-    for (const int how : {O_RDONLY, O_RDWR})
-      found.expect(!can_open(path, how) && errno == EACCES, "opened " + segment);
-    found.expect(::unlink(path.c_str()) != 0, "removed " + segment);
-  }
-  found.expect(daemon.segments().size() == 3, "table, route, receipts: not three");
-  found.expect(!send_signal(daemon.pid(), 0) && errno == EPERM, "may signal the broker");
+  try_everything(*route, daemon, found);
   // With all this it is a guest like any other.
   found.expect(guest.publish(*outbox, "t", "hello").taken.load() == 1, "not taken");
   const auto payloads = route->payloads();
@@ -135,6 +96,36 @@ TEST_F(SecondUser, a_named_segment_can_be_read_and_nothing_else) {
   EXPECT_EQ(child.result(), "");
 }
 
+// So that the test above says something: there is nothing wrong with the attempts themselves.
+std::string try_on_our_own() {
+  Findings found;
+  if (!become(kVisitor)) return "cannot become another user";
+  for (const MemoryAttempt& each : memory_attempts()) {
+    Memory own{-1, 8'192, "/dev/shm/fairlead-test-own-" + std::to_string(::getpid())};
+    ::unlink(own.path.c_str());
+    const shm::UniqueFd file(each.own == OnOwn::sealable
+                                 ? ::memfd_create("own", MFD_ALLOW_SEALING | MFD_CLOEXEC)
+                                 : ::open(own.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    found.expect(::ftruncate(file.get(), static_cast<off_t>(own.bytes)) == 0, "no file");
+    own.descriptor = file.get();
+    if (each.own != OnOwn::nothing)
+      found.expect(each.succeeds(own), std::string("cannot ") + each.name);
+    ::unlink(own.path.c_str());
+  }
+  Signal never;
+  ChildProcess child([&]() -> std::string { return never.wait() ? "" : ""; });
+  for (const auto* attempts : {&inspections(), &meddlings()}) {
+    for (const ProcessAttempt& each : *attempts)
+      found.expect(each.succeeds(child.pid()), std::string("cannot ") + each.name);
+  }
+  return found.text();
+}
+
+TEST_F(SecondUser, all_that_is_tried_works_on_what_is_one_s_own) {
+  ChildProcess child([&] { return try_on_our_own(); });
+  EXPECT_EQ(child.result(), "");
+}
+
 TEST_F(SecondUser, a_user_that_the_policy_does_not_name_is_refused) {
   Daemon daemon({.policy = std::string(kGuestOnly)});
   ASSERT_TRUE(daemon.ready());
@@ -153,7 +144,7 @@ TEST_F(SecondUser, without_a_policy_nobody_but_the_brokers_user_gets_in) {
   Daemon daemon;
   ASSERT_TRUE(daemon.ready());
   let_in(daemon);
-  ChildProcess child([&] { return refusal_of(daemon, kGuest, ""); });
+  ChildProcess child([&] { return refusal_of(daemon, kVisitor, ""); });
   EXPECT_EQ(child.result(),
             "uid 65534 (gid 65534) may not attach: the broker has no policy file, so only its own "
             "user (uid 0) may; start it with --policy FILE to let others in");

@@ -356,6 +356,7 @@ void AttachServer::carry_out(const EndOrder& order) {
     return;
   }
   if (!order.subscription) {
+    session->tell_why(ErrorCode::denied, order.sentence);
     session->leave(Farewell::stopping, order.sentence);
     return remove(id);
   }

@@ -10,6 +10,8 @@
 
 #include <fairlead/shm/segment_name.hpp>
 
+#include "attach/known_user.hpp"
+
 namespace fairlead::broker {
 namespace {
 
@@ -99,6 +101,8 @@ BoundaryVerdict judge_other_user(const PeerFacts& facts) {
   const std::string uids = "the guest's uid " + std::to_string(facts.peer_user) +
                            " is not the broker's uid " + std::to_string(facts.broker_user);
   if (facts.peer_user == 0) return cooperative(uids + ", but it is root");
+  if (!facts.user_known)
+    return cooperative(uids + ", but it is unknown to the broker's user namespace: it may be root");
   if (facts.capabilities == Capabilities::outside)
     return cooperative(uids + ", but it holds capabilities");
   return {Boundary::enforced, uids};
@@ -146,6 +150,7 @@ PeerFacts gather_peer_facts(pid_t pid, uid_t user, std::string_view proc) {
   PeerFacts facts;
   facts.peer_user = user;
   facts.broker_user = ::geteuid();
+  facts.user_known = says_who(IdentityKind::user, user, proc);
   if (pid <= 0) return facts;  // a process of a PID namespace that we cannot see into
   const std::string root(proc);
   const std::string id = std::to_string(pid);

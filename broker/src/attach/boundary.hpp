@@ -33,6 +33,7 @@ enum class Capabilities : std::uint8_t {
 struct PeerFacts {
   uid_t peer_user = static_cast<uid_t>(-1);
   uid_t broker_user = static_cast<uid_t>(-1);
+  bool user_known = false;  // peer_user says who it is
   Separation user_namespace = Separation::unknown;
   Separation process_namespace = Separation::unknown;
   Separation mount_namespace = Separation::unknown;
@@ -46,8 +47,8 @@ struct BoundaryVerdict {
   std::string sentence;  // why, for the log, the dump tool and the guest
 };
 
-/// Pure. Another uid that is not root, and holds no capabilities that we know of: enforced. Our own
-/// uid: only if sealed and apart in every way. Anything else: cooperative.
+/// Pure. Another known uid that is not root, and holds no capabilities that we know of: enforced.
+/// Our own uid: only if sealed and apart in every way. Anything else: cooperative.
 [[nodiscard]] BoundaryVerdict judge_boundary(const PeerFacts& facts, shm::Backing backing);
 
 /// Looks the peer up below `proc` (another directory in tests). Never throws for what is missing

@@ -11,9 +11,7 @@
 namespace fairlead::broker {
 
 SegmentStamp::SegmentStamp(std::string_view broker, std::uint64_t epoch)
-    : broker_(broker),
-      epoch_(epoch),
-      start_clock_ticks_(start_clock_ticks_of(static_cast<std::uint32_t>(::getpid()))) {}
+    : broker_(broker), epoch_(epoch), start_clock_ticks_(own_start_clock_ticks()) {}
 
 void SegmentStamp::fill(shm::SegmentHeader& header, std::uint64_t maximum_bytes) const noexcept {
   header.maximum_bytes = maximum_bytes;
@@ -40,8 +38,8 @@ void publish_header(shm::SegmentHeader& header, shm::SegmentKind kind,
   header.version.store(shm::kLayoutVersion, std::memory_order_release);  // sync: segment-ready
 }
 
-std::uint64_t start_clock_ticks_of(std::uint32_t process) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+std::uint64_t own_start_clock_ticks() {
+  std::ifstream file("/proc/self/stat");
   std::string line;
   if (!std::getline(file, line)) return 0;
   // The second field is the program's name in parentheses and may hold anything but a newline.

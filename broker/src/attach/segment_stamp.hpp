@@ -31,8 +31,8 @@ class SegmentStamp {
 void publish_header(shm::SegmentHeader& header, shm::SegmentKind kind,
                     const shm::SegmentHeader& stamp) noexcept;
 
-/// starttime of /proc/PID/stat, which tells a process from a later one of the same pid; 0 when
-/// there is no such process, or no /proc.
-[[nodiscard]] std::uint64_t start_clock_ticks_of(std::uint32_t process);
+/// starttime of our /proc/PID/stat, which tells a process from a later one of the same pid; 0 when
+/// there is no /proc. By `self`: our number there may be another one than getpid() tells.
+[[nodiscard]] std::uint64_t own_start_clock_ticks();
 
 }  // namespace fairlead::broker

@@ -4,6 +4,7 @@
 
 #include <fairlead/shm/principal.hpp>
 
+#include "attach/known_user.hpp"
 #include "attach/packet.hpp"
 #include "attach/peer_process.hpp"
 #include "policy/limits_of.hpp"
@@ -18,7 +19,7 @@ namespace {
 constexpr int kPacketsPerTurn = 16;
 // What one guest may leave unacknowledged before its next request waits.
 constexpr std::uint64_t kDescriptorsPerGuest = 4 * control::kMaximumDescriptorsPerPacket;
-constexpr int kPacketsAtFarewell = 64;
+constexpr int kPacketsAtTheEnd = 64;
 // Requests that one guest may have waiting here.
 constexpr std::size_t kMaximumDeferred = 16;
 
@@ -34,6 +35,8 @@ Session::Session(BrokerState& state, shm::UniqueFd socket, const shm::PeerCreden
       by_host_(pinned_.has_value()),
       opened_nanoseconds_(state.clock()) {
   if (pinned_) principal_ = *pinned_;
+  // No policy lists that number.
+  if (!says_who(IdentityKind::group, connector_.gid)) connector_.gid = static_cast<gid_t>(-1);
   const std::lock_guard lock(state_.mutex);
   attach_deadline_nanoseconds_ = state_.policy->broker().attach_deadline_ms * 1'000'000;
   ++state_.counters.connections;
@@ -277,6 +280,8 @@ void Session::leave(Farewell farewell, std::string_view sentence) {
     if (farewell == Farewell::expired) ++state_.counters.expired_deadlines;
   }
   if (farewell == Farewell::refused) return;  // logged with its reason
+  if (farewell == Farewell::violation) tell_why(ErrorCode::protocol, "it " + std::string(sentence));
+  if (farewell == Farewell::expired) tell_why(ErrorCode::timeout, "it " + std::string(sentence));
   if (thrown_out_ || farewell == Farewell::unread || farewell == Farewell::expired) {
     log(LogLevel::warning, "disconnected: it " + std::string(sentence));
   } else {
@@ -287,8 +292,20 @@ void Session::leave(Farewell farewell, std::string_view sentence) {
 void Session::say_farewell() noexcept {
   if (stage_ != Stage::attached) return;
   (void)shm::send_packet(descriptor(), bytes_of(make_packet<control::Plain>(Kind::farewell, 0)));
-  // Closed with something unread in it, the socket would drop what we have just said.
-  for (int left = kPacketsAtFarewell; left > 0; --left) {
+  read_the_rest();
+}
+
+void Session::tell_why(ErrorCode code, std::string_view sentence) noexcept {
+  auto packet = make_packet<control::Refused>(Kind::refused, 0);
+  packet.code = static_cast<std::uint32_t>(code);
+  assign_cut(packet.sentence, sentence);
+  (void)shm::send_packet(descriptor(), bytes_of(packet));
+  read_the_rest();
+}
+
+// Closed with something unread in it, the socket would drop what we have just said.
+void Session::read_the_rest() noexcept {
+  for (int left = kPacketsAtTheEnd; left > 0; --left) {
     if (shm::receive_packet(descriptor(), buffer_, 0).outcome != shm::ReceiveOutcome::received)
       return;
   }

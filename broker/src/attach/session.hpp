@@ -64,6 +64,9 @@ class Session {
   void end_route(std::uint64_t subscription, shm::RouteState state, shm::Refusal reason,
                  std::string_view sentence);
 
+  /// As the last thing before leave(), which does so itself for what the guest did: the guest reads
+  /// why. Best effort; nobody waits for one that does not read.
+  void tell_why(ErrorCode code, std::string_view sentence) noexcept;
   /// Ends the connection: `sentence` goes to the log.
   void leave(Farewell farewell, std::string_view sentence);
   [[nodiscard]] bool over() const noexcept { return stage_ == Stage::leaving; }
@@ -107,6 +110,7 @@ class Session {
   template <class Packet>
   void dispatch(std::span<const std::byte> packet, void (Session::*handler)(const Packet&));
   void violate(std::string_view what);
+  void read_the_rest() noexcept;
   Sent send(std::span<const std::byte> packet, std::span<const int> descriptors = {});
   Sent send_with(std::span<const std::byte> packet, std::uint64_t request,
                  std::initializer_list<int> descriptors);
@@ -122,6 +126,7 @@ class Session {
   void on_hello(const shm::control::Hello& packet,
                 const std::optional<shm::PeerCredentials>& sender);
   void refuse_attach(std::uint64_t request, ErrorCode code, std::string_view sentence);
+  [[nodiscard]] bool check_connector(std::uint64_t request);
   [[nodiscard]] bool check_hello(const shm::control::Hello& packet);
   [[nodiscard]] AttachDecision decide(std::string_view requested) const;
   [[nodiscard]] bool charge_attach(std::uint64_t request, const AttachDecision& decision);

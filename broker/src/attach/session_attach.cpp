@@ -6,6 +6,7 @@
 #include <fairlead/shm/layout/layout_hash.hpp>
 #include <fairlead/shm/principal.hpp>
 
+#include "attach/known_user.hpp"
 #include "attach/lingering.hpp"
 #include "attach/packet.hpp"
 #include "attach/peer_process.hpp"
@@ -77,8 +78,16 @@ bool Session::charge_attach(std::uint64_t request, const AttachDecision& decisio
   return false;
 }
 
+// Whoever the policy lists by a number that stands for many would be all of them.
+bool Session::check_connector(std::uint64_t request) {
+  if (pinned_ || says_who(IdentityKind::user, connector_.uid)) return true;
+  refuse_attach(request, ErrorCode::denied, refusals::unknown_user(connector_.uid));
+  return false;
+}
+
 void Session::on_mint(const control::Mint& packet) {
   if (!bounded(packet.principal)) return violate("sent a text longer than its field");
+  if (!check_connector(packet.header.request)) return;
   AttachDecision decision;
   {
     const std::lock_guard lock(state_.mutex);
@@ -121,7 +130,7 @@ void Session::on_hello(const control::Hello& packet,
                        const std::optional<shm::PeerCredentials>& sender) {
   if (!bounded(packet.principal) || !bounded(packet.program))
     return violate("sent a text longer than its field");
-  if (!check_hello(packet)) return;
+  if (!check_hello(packet) || !check_connector(packet.header.request)) return;
   AttachDecision decision;
   {
     const std::lock_guard lock(state_.mutex);

@@ -93,6 +93,7 @@ int serve_until_signalled(const CommandLine& line, const sigset_t& signals, LogO
 
 int serve(const CommandLine& line) try {
   forbid_inspection();
+  close_inherited_descriptors();
   fill_standard_descriptors();
   raise_descriptor_limit();
   const sigset_t signals = block_signals();

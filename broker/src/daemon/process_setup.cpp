@@ -6,9 +6,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace fairlead::broker::daemon {
 
 void forbid_inspection() noexcept { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+void close_inherited_descriptors() noexcept {
+  constexpr int kFirst = STDERR_FILENO + 1;
+  if (::close_range(kFirst, ~0U, 0) == 0) return;
+  rlimit limit{};  // a kernel before 5.9, or a filter
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  constexpr rlim_t kMost = 65'536;
+  const int end = static_cast<int>(std::min(limit.rlim_cur, kMost));
+  for (int descriptor = kFirst; descriptor < end; ++descriptor) ::close(descriptor);
+}
 
 void fill_standard_descriptors() noexcept {
   for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; ++standard) {

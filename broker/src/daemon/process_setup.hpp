@@ -9,6 +9,10 @@ namespace fairlead::broker::daemon {
 /// Nobody of our uid may attach a debugger or read our memory through /proc (but root).
 void forbid_inspection() noexcept;
 
+/// Whatever our parent forgot to close, but for the standard streams: nobody sees a hang-up while
+/// we live, and none of it is ours to keep. Before anything else is opened.
+void close_inherited_descriptors() noexcept;
+
 /// Whoever closed 0, 1 or 2 must not find our sockets and segments there, and our log in them.
 void fill_standard_descriptors() noexcept;
 

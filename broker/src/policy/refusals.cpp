@@ -57,6 +57,12 @@ std::string bad_principal(std::string_view name, shm::PrincipalProblem problem) 
   return shown(name) + " cannot be a principal: " + std::string(shm::sentence_of(problem));
 }
 
+std::string unknown_user(std::uint32_t uid) {
+  return "uid " + std::to_string(uid) +
+         " may not attach: the broker runs in a user namespace that lacks this user, so it may be "
+         "anybody; map the user there, or let a keeper (fairlead run) connect for it";
+}
+
 std::string no_policy_file(const Peer& peer, std::uint32_t own_uid) {
   return who(peer) + " may not attach: the broker has no policy file, so only its own user (uid " +
          std::to_string(own_uid) + ") may; start it with --policy FILE to let others in";

@@ -20,6 +20,7 @@ inline constexpr std::size_t kLongestRefusal = 400;
 
 // Attaching and minting. Principals are canonical names, shown as people write them.
 [[nodiscard]] std::string bad_principal(std::string_view name, shm::PrincipalProblem problem);
+[[nodiscard]] std::string unknown_user(std::uint32_t uid);
 [[nodiscard]] std::string no_policy_file(const Peer& peer, std::uint32_t own_uid);
 [[nodiscard]] std::string unknown_principal(std::string_view principal);
 [[nodiscard]] std::string not_this_user(std::string_view principal, const Peer& peer);

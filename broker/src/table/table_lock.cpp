@@ -1,5 +1,6 @@
 #include "table/table_lock.hpp"
 
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,36 +36,53 @@ std::string advice_on(const std::string& name) {
          " or choose another name";
 }
 
-bool still_named(const Segment& segment) {
+bool still_named(int descriptor, const std::string& name) {
   struct stat ours {};
   struct stat named {};
-  return ::fstat(segment.descriptor(), &ours) == 0 &&
-         ::lstat(shm::segment_path(segment.name()).c_str(), &named) == 0 &&
+  return ::fstat(descriptor, &ours) == 0 && ::lstat(shm::segment_path(name).c_str(), &named) == 0 &&
          ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
 /// The lock belongs to the open file: it ends with the process, however that ends. Whoever got it
 /// must look again whether the name still leads here: its last holder may have removed it.
-Lock try_lock(const Segment& segment) {
+Lock try_lock(int descriptor, const std::string& name) {
   int result = 0;
   do {
-    result = ::flock(segment.descriptor(), LOCK_EX | LOCK_NB);
+    result = ::flock(descriptor, LOCK_EX | LOCK_NB);
   } while (result != 0 && errno == EINTR);
   if (result != 0) {
     if (errno == EWOULDBLOCK) return Lock::taken;
-    throw_system("cannot lock " + shm::segment_path(segment.name()));
+    throw_system("cannot lock " + shm::segment_path(name));
   }
-  return still_named(segment) ? Lock::got : Lock::replaced;
+  return still_named(descriptor, name) ? Lock::got : Lock::replaced;
+}
+Lock try_lock(const Segment& segment) { return try_lock(segment.descriptor(), segment.name()); }
+
+[[noreturn]] void throw_running(const std::string& broker, const std::string& who = {}) {
+  throw Error(ErrorCode::name_taken, "a broker named " + broker + " is running already" + who +
+                                         "; stop it or choose another name");
 }
 
 [[noreturn]] void throw_running(const Segment& segment, const std::string& broker) {
-  std::string who;
-  if (segment.file_bytes() >= sizeof(shm::SegmentHeader)) {
-    const auto& header = *reinterpret_cast<const shm::SegmentHeader*>(segment.data());
-    who = " as process " + std::to_string(header.broker_process);
-  }
-  throw Error(ErrorCode::name_taken, "a broker named " + broker + " is running already" + who +
-                                         "; stop it or choose another name");
+  const auto& header = *reinterpret_cast<const shm::SegmentHeader*>(segment.data());
+  const std::uint32_t process = header.broker_process;  // 0: it has only just begun
+  throw_running(broker, process == 0 ? "" : " as process " + std::to_string(process));
+}
+
+/// A file that is too short for a table: its maker died, or is at it just now. Like every table it
+/// is removed by who holds its lock, and looked at again under it.
+void remove_unfinished(const std::string& name, const std::string& broker) {
+  const std::string path = shm::segment_path(name);
+  const shm::UniqueFd file(
+      ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) return;
+  const Lock lock = try_lock(file.get(), name);
+  if (lock == Lock::taken) throw_running(broker);
+  struct stat found {};
+  if (lock != Lock::got || ::fstat(file.get(), &found) != 0) return;
+  if (found.st_uid != ::geteuid() || found.st_size >= std::int64_t{sizeof(shm::SegmentHeader)})
+    return;
+  ::unlink(path.c_str());
 }
 
 bool makes_sense(const Segment& segment) {
@@ -133,8 +151,8 @@ LockedTable lock_table(const std::string& broker, std::uint64_t maximum_bytes) {
       table.segment.unlink();
       continue;
     }
-    if (opened.outcome == OpenOutcome::too_small) {  // its maker died, or is at it just now
-      ::unlink(shm::segment_path(name).c_str());
+    if (opened.outcome == OpenOutcome::too_small) {
+      remove_unfinished(name, broker);
       continue;
     }
     if (opened.outcome != OpenOutcome::missing) {

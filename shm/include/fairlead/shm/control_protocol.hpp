@@ -39,7 +39,7 @@ enum class Kind : std::uint32_t {
   subscribed = 31,     // + descriptors: route (read-only), cursor, wake-up socket if asked for
   outbox_opened = 32,  // + descriptors: outbox, receipt (read-only)
   done = 33,
-  refused = 34,
+  refused = 34,         // request 0: not an answer, but why the broker hangs up
   ended = 35,           // a route was closed or poisoned; not an answer, request = 0
   sealed_segment = 36,  // + descriptor (read-only); one per packet, `done` ends the list
   farewell = 37,        // the broker ends for good: do not try to come back

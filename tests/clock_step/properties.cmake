@@ -1,0 +1,2 @@
+# Whole processes, which the thread sanitizer's run leaves out.
+set(FAIRLEAD_TEST_LABELS processes)
