@@ -1,0 +1,165 @@
+#include "chaos.hpp"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <exception>
+#include <thread>
+
+#include <fairlead/shm/error.hpp>
+
+#include "support/child_process.hpp"
+
+namespace fairlead::test::random_kills {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr double kNothingMovesSeconds = 30;
+constexpr std::chrono::seconds kAllEndWithin{90};
+
+double now_in_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool is_publisher(std::size_t slot) { return slot < kPublisherSlots; }
+
+bool is_resident(std::size_t slot) {
+  return (is_publisher(slot) ? slot : slot - kPublisherSlots) < kResidents;
+}
+
+}  // namespace
+
+Chaos::Chaos(SharedState& state, RestartedBroker& broker, std::uint64_t seed)
+    : state_(state), broker_(broker), seed_(seed), random_(seed), last_moved_(now_in_seconds()) {
+  // Subscribers first, so that the residents see the streams from their beginning.
+  for (std::size_t slot = kSlots; slot-- > 0;) start(slot);
+}
+
+Chaos::~Chaos() {
+  for (pid_t& guest : guests_) {
+    if (send_signal(guest, SIGKILL)) ::waitpid(guest, nullptr, 0);
+    guest = -1;
+  }
+}
+
+void Chaos::start(std::size_t slot) {
+  Role role{.socket = broker_.socket(), .seed = seed_, .choices = random_(), .slot = slot};
+  if (is_publisher(slot)) {
+    role.life = state_.newest_life.load() + 1;
+    state_.lives[role.life].slot = static_cast<std::uint32_t>(slot);
+    state_.life_of_slot[slot] = role.life;
+    state_.newest_life = role.life;
+  }
+  newest_ = slot;
+  state_.phase[slot] = Phase::starting;
+  guests_[slot] = ::fork();
+  if (guests_[slot] < 0) throw_system("fork");
+  if (guests_[slot] > 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  try {
+    if (is_publisher(slot)) {
+      publish_until_told(state_, role);
+    } else {
+      subscribe_until_told(state_, role);
+    }
+    ::_exit(0);
+  } catch (const std::exception& error) {
+    state_.fail((is_publisher(slot) ? "publisher " : "subscriber ") + std::to_string(slot) + ": " +
+                error.what());
+    ::_exit(1);
+  }
+}
+
+void Chaos::kill_a_guest() {
+  std::size_t slot = newest_;
+  if (random_() % 3 == 0 && !is_resident(slot)) {
+    // The newest again, while it attaches, subscribes, or sends its first messages.
+    std::this_thread::sleep_for(random_() % 1'200 * 1us);
+  } else {
+    std::this_thread::sleep_for(random_() % 8'000 * 1us);
+    do {
+      slot = random_() % kSlots;
+    } while (is_resident(slot));
+  }
+  const auto phase = static_cast<std::size_t>(state_.phase[slot].load());
+  int status = 0;
+  if (!send_signal(guests_[slot], SIGKILL) || ::waitpid(guests_[slot], &status, 0) < 0) {
+    throw_system("kill");
+  }
+  if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+    state_.fail("a guest ended by itself with status " + std::to_string(status));
+  }
+  ++killed_in_phase_[phase];
+  ++guests_killed_;
+  start(slot);
+}
+
+void Chaos::kill_the_broker() {
+  broker_.kill();
+  ++brokers_killed_;
+  // Guests die meanwhile, too.
+  for (std::uint64_t others = random_() % 3; others > 0; --others) kill_a_guest();
+  broker_.start();
+  if (const std::string trouble = broker_.wait_until_ready(); !trouble.empty()) {
+    state_.fail(trouble);
+  }
+}
+
+std::string Chaos::problem() {
+  if (state_.failed) {
+    // The sentence is written after the flag.
+    for (int look = 0; look < 1'000 && state_.problem[0] == '\0'; ++look) {
+      std::this_thread::sleep_for(1ms);
+    }
+    return state_.problem.data();
+  }
+  if (!broker_.alive()) return "the broker is gone: " + broker_.log();
+  const std::uint64_t received = state_.received.load();
+  if (received != last_received_) last_moved_ = now_in_seconds();
+  last_received_ = received;
+  if (now_in_seconds() - last_moved_ > kNothingMovesSeconds) return "nothing moves any more";
+  return {};
+}
+
+void Chaos::wait_for(std::size_t first, std::size_t last) {
+  const auto deadline = std::chrono::steady_clock::now() + kAllEndWithin;
+  for (std::size_t slot = first; slot < last; ++slot) {
+    for (;;) {
+      int status = 0;
+      if (::waitpid(guests_[slot], &status, WNOHANG) == guests_[slot]) {
+        guests_[slot] = -1;
+        if (status != 0) state_.fail("a guest ended with status " + std::to_string(status));
+        break;
+      }
+      if (std::chrono::steady_clock::now() > deadline) {
+        state_.fail("guest " + std::to_string(slot) + " does not end");
+        return;
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+  }
+}
+
+void Chaos::let_all_end() {
+  state_.publishers_end = true;
+  wait_for(0, kPublisherSlots);
+  state_.subscribers_end = true;
+  wait_for(kPublisherSlots, kSlots);
+}
+
+std::string Chaos::phases() const {
+  static constexpr std::array<const char*, kPhases> kNames = {"starting", "attaching", "asking",
+                                                              "streaming", "leaving"};
+  std::string text;
+  for (std::size_t phase = 0; phase < kPhases; ++phase) {
+    if (phase != 0) text += ", ";
+    text += kNames[phase] + std::string(" ") + std::to_string(killed_in_phase_[phase]);
+  }
+  return text;
+}
+
+}  // namespace fairlead::test::random_kills
