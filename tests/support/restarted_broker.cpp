@@ -44,7 +44,7 @@ RestartedBroker::RestartedBroker(std::vector<std::string> arguments)
 }
 
 RestartedBroker::~RestartedBroker() {
-  kill();
+  end_at_once();
   for (const std::string& left : segments()) ::unlink(shm::segment_path(left).c_str());
 }
 
@@ -83,7 +83,7 @@ std::string RestartedBroker::wait_until_ready() {
   }
 }
 
-void RestartedBroker::kill() {
+void RestartedBroker::end_at_once() {
   if (!send_signal(pid_, SIGKILL)) return;
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;

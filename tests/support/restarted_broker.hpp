@@ -25,7 +25,7 @@ class RestartedBroker {
   /// Empty once it serves, else what went wrong.
   [[nodiscard]] std::string wait_until_ready();
   /// SIGKILL, and until the kernel has finished with it.
-  void kill();
+  void end_at_once();
   /// SIGTERM; its exit code, 128 + signal, or -1 after 30 seconds.
   [[nodiscard]] int stop();
   /// It runs.

@@ -8,7 +8,7 @@
 
 namespace fairlead::test::random_kills {
 
-inline constexpr std::size_t kMostPayloadBytes = 16 * 1'024;
+inline constexpr std::size_t kMostPayloadBytes = 8 * 1'024;
 
 /// Tries again for 30 seconds while nobody listens or the connection is lost. Throws Error.
 [[nodiscard]] guest::Guest attach_patiently(const std::string& socket,

@@ -99,7 +99,7 @@ void Chaos::kill_a_guest() {
 }
 
 void Chaos::kill_the_broker() {
-  broker_.kill();
+  broker_.end_at_once();
   ++brokers_killed_;
   // Guests die meanwhile, too.
   for (std::uint64_t others = random_() % 3; others > 0; --others) kill_a_guest();

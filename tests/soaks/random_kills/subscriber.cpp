@@ -100,9 +100,9 @@ class CheckedRoute {
     } else {
       options.eviction =
           kind == 2 ? shm::EvictionPolicy::oldest_head : shm::EvictionPolicy::fair_share;
-      options.budget_bytes = 32'768 + random_() % 65'536;
+      options.budget_bytes = 98'304 + random_() % 65'536;
       naps_ = true;
-      most_ = 8'192;  // a batch that holds much more makes the route refuse (R22)
+      most_ = 4'096;  // a batch that holds much more makes the route refuse (R22)
     }
     if (only_slot_ && random_() % 2 == 0) {
       options.admission = shm::AdmissionKind::exactly;
