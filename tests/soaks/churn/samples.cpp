@@ -14,6 +14,7 @@ namespace {
 // The first third warms up: allocators, tables and pools reach their size.
 constexpr std::size_t kWarmUpPart = 3;
 constexpr std::size_t kFewestJudged = 10;
+constexpr std::size_t kMostSamples = 512;
 // Allocators keep some pages more or less. With 10,000 cycles, a leak of 13 bytes each is beyond
 // it.
 constexpr double kMemoryTolerance = 128;
@@ -26,6 +27,7 @@ void Samples::add(const std::string& name, double tolerance, std::optional<doubl
   if (found == figures_.end()) {
     figures_.push_back({name, tolerance});
     found = figures_.end() - 1;
+    found->values.reserve(kMostSamples);  // what measures itself does not grow
   }
   found->values.push_back(*value);
 }

@@ -35,8 +35,16 @@ bool is_resident(std::size_t slot) {
 
 Chaos::Chaos(SharedState& state, RestartedBroker& broker, std::uint64_t seed)
     : state_(state), broker_(broker), seed_(seed), random_(seed), last_moved_(now_in_seconds()) {
-  // Subscribers first, so that the residents see the streams from their beginning.
-  for (std::size_t slot = kSlots; slot-- > 0;) start(slot);
+  // The residents see all streams from their beginning.
+  for (const std::size_t slot : {kWitness, kLossyResident}) {
+    start(slot);
+    while (state_.phase[slot] != Phase::streaming && !state_.failed) {
+      std::this_thread::sleep_for(100us);
+    }
+  }
+  for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    if (slot != kWitness && slot != kLossyResident) start(slot);
+  }
 }
 
 Chaos::~Chaos() {
@@ -147,8 +155,10 @@ void Chaos::wait_for(std::size_t first, std::size_t last) {
 void Chaos::let_all_end() {
   state_.publishers_end = true;
   wait_for(0, kPublisherSlots);
+  state_.witness_ends = true;
+  wait_for(kWitness, kWitness + 1);
   state_.subscribers_end = true;
-  wait_for(kPublisherSlots, kSlots);
+  wait_for(kWitness + 1, kSlots);
 }
 
 std::string Chaos::phases() const {

@@ -25,7 +25,7 @@ class Chaos {
   void kill_a_guest();
   /// Kills the broker, and starts the next one after a random pause.
   void kill_the_broker();
-  /// Publishers end, then subscribers, which check what they have. Then nobody is left.
+  /// Publishers end, then the witness, then the other subscribers, which check what they have.
   void let_all_end();
   /// Empty while all is well: what a guest found, that one died by itself, that nothing moves.
   [[nodiscard]] std::string problem();

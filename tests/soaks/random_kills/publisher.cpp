@@ -30,9 +30,7 @@ class StreamPublisher {
         messages_(role.seed, kMostPayloadBytes),
         topic_(topic_of_slot(role.slot)),
         guest_(attach_patiently(role.socket, principal_of_slot(role.slot))),
-        publisher_(make_publisher()) {
-    life_.outbox.store(publisher_.id());
-  }
+        publisher_(make_publisher()) {}
 
   void run() {
     state_.phase[role_.slot] = Phase::streaming;

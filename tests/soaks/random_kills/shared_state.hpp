@@ -13,8 +13,11 @@ namespace fairlead::test::random_kills {
 
 inline constexpr std::size_t kPublisherSlots = 6;
 inline constexpr std::size_t kSubscriberSlots = 6;
-// The first of each are never killed.
+// The first of each are never killed. The very first subscriber is the witness: it sees all
+// messages and loses none, so in the end it knows what of the killed publishers was delivered.
 inline constexpr std::size_t kResidents = 2;
+inline constexpr std::size_t kWitness = kPublisherSlots;
+inline constexpr std::size_t kLossyResident = kWitness + 1;
 inline constexpr std::size_t kMostLives = std::size_t{1} << 22;  // only what is used takes memory
 
 enum class Phase : std::uint32_t { starting, attaching, asking, streaming, leaving };
@@ -24,7 +27,7 @@ inline constexpr std::size_t kPhases = 5;
 struct Life {
   std::atomic<std::uint64_t> attempted{0};
   std::atomic<std::uint64_t> acknowledged{0};
-  std::atomic<std::uint64_t> outbox{0};
+  std::atomic<std::uint64_t> delivered{0};  // as the witness saw it
   std::atomic<std::uint32_t> slot{0};
 
   // Safe in this order: what is acknowledged was attempted.
@@ -38,8 +41,9 @@ struct Life {
 
 struct SharedState {
   std::atomic<bool> publishers_end{false};
-  std::atomic<bool> subscribers_end{false};
-  std::atomic<bool> brokers_die{false};  // so a connection may be lost
+  std::atomic<bool> witness_ends{false};
+  std::atomic<bool> subscribers_end{false};  // what the witness saw is complete
+  std::atomic<bool> brokers_die{false};      // so a connection may be lost
   std::atomic<std::uint64_t> newest_life{0};
   // Of each publisher slot; lives older than kRecentLives that are none of these ended long ago.
   std::array<std::atomic<std::uint64_t>, kPublisherSlots> life_of_slot{};

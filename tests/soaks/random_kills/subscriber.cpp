@@ -26,8 +26,12 @@ constexpr std::uint64_t kRecentLives = 64;
 class CheckedRoute {
  public:
   CheckedRoute(SharedState& state, const Role& role, guest::Guest& guest, std::mt19937_64& random)
-      : state_(state), guest_(guest), random_(random), messages_(role.seed, kMostPayloadBytes) {
-    only_slot_ = random_() % 4 == 0 ? std::optional(random_() % kPublisherSlots) : std::nullopt;
+      : state_(state),
+        slot_(role.slot),
+        guest_(guest),
+        random_(random),
+        messages_(role.seed, kMostPayloadBytes) {
+    if (!resident() && random_() % 4 == 0) only_slot_ = random_() % kPublisherSlots;
     const std::uint64_t newest = state_.newest_life.load();
     const auto before = progress_of_older_lives(newest);
     route_.emplace(guest_.subscribe(only_slot_ ? topic_of_slot(*only_slot_) : "kills.*", choose()));
@@ -73,11 +77,17 @@ class CheckedRoute {
     for (std::uint64_t life = first_life_ + 1; life <= newest; ++life) {
       if (wanted(life) && !older_.contains(life)) before.emplace_back(life, progress_of(life));
     }
+    const bool exact = state_.subscribers_end;
     guest_.unsubscribe(*route_);
     while (serve()) {
     }
     for (const auto& [life, progress] : before) {
-      account_.close_stream(life, progress, progress_of(life));
+      if (exact) {
+        const std::uint64_t delivered = state_.lives[life].delivered.load();
+        account_.close_stream(life, {delivered, delivered}, {delivered, delivered});
+      } else {
+        account_.close_stream(life, progress, progress_of(life));
+      }
     }
     for (std::uint64_t life = newest + 1; life <= state_.newest_life.load(); ++life) {
       if (wanted(life)) account_.close_stream(life, {}, progress_of(life));
@@ -90,7 +100,7 @@ class CheckedRoute {
  private:
   guest::SubscribeOptions choose() {
     guest::SubscribeOptions options;
-    const std::uint64_t kind = random_() % 4;
+    const std::uint64_t kind = slot_ == kWitness ? 0 : slot_ == kLossyResident ? 3 : random_() % 4;
     options.backing = random_() % 2 == 0 ? guest::Backing::named : guest::Backing::sealed;
     options.descriptor = random_() % 4 == 0;
     if (kind < 2) {  // loses nothing: publishers wait for it
@@ -137,7 +147,7 @@ class CheckedRoute {
     if (found->stream == 0 || found->stream > state_.newest_life.load()) {
       throw std::runtime_error("a message of a stream that there never was");
     }
-    const Life& life = state_.lives[found->stream];
+    Life& life = state_.lives[found->stream];
     const std::size_t slot = life.slot.load();
     const bool ours = wanted(found->stream) && message.topic() == topic_of_slot(slot) &&
                       message.principal() == principal_of_slot(slot) &&
@@ -148,14 +158,18 @@ class CheckedRoute {
     }
     require(account_.take(found->stream, found->number, message.lost_messages(),
                           life.attempted.load(std::memory_order_acquire)));
+    if (slot_ == kWitness) life.delivered.store(found->number);
     state_.received.fetch_add(1, std::memory_order_relaxed);
   }
+
+  [[nodiscard]] bool resident() const { return slot_ == kWitness || slot_ == kLossyResident; }
 
   static void require(const std::string& problem) {
     if (!problem.empty()) throw std::runtime_error(problem);
   }
 
   SharedState& state_;
+  std::size_t slot_;
   guest::Guest& guest_;
   std::mt19937_64& random_;
   NumberedMessages messages_;
@@ -176,14 +190,15 @@ void subscribe_until_told(SharedState& state, const Role& role) {
   auto& phase = state.phase[role.slot];
   phase = Phase::attaching;
   guest::Guest guest = attach_patiently(role.socket, "agent.reader" + std::to_string(role.slot));
+  // A resident's route lives to the end of the run.
   const bool resident = role.slot < kPublisherSlots + kResidents;
-  while (!state.subscribers_end) {
+  const std::atomic<bool>& end = role.slot == kWitness ? state.witness_ends : state.subscribers_end;
+  while (!end) {
     phase = Phase::asking;
     CheckedRoute route(state, role, guest, random);
     phase = Phase::streaming;
-    // A resident's first route lives to the end of the run.
     const std::uint64_t rounds = resident ? UINT64_MAX : 10 + random() % 400;
-    for (std::uint64_t round = 0; round < rounds && !state.subscribers_end; ++round) {
+    for (std::uint64_t round = 0; round < rounds && !end; ++round) {
       if (!route.serve()) throw std::runtime_error("the broker ended the route");
     }
     phase = Phase::leaving;
