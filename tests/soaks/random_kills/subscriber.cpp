@@ -49,13 +49,14 @@ class CheckedRoute {
 
   /// One look, one drain. False once the route is closed.
   bool serve() {
-    if (naps_ && random_() % 64 == 0) std::this_thread::sleep_for(random_() % 8'000 * 1us);
+    if (naps_ && random_() % (resident() ? 8 : 64) == 0) std::this_thread::sleep_for(random_() % 8'000 * 1us);
     const guest::WaitOutcome waited = route_->wait(50ms);
     if (waited == guest::WaitOutcome::poisoned || waited == guest::WaitOutcome::corrupt) {
       throw std::runtime_error("wait: " + std::string(to_string(waited)));
     }
     const guest::Batch batch = route_->drain(1 + random_() % most_);
     account_.take_ended_loss(batch.ended_loss().messages);
+    state_.ended_losses += batch.ended_loss().messages;
     for (const guest::Message& message : batch.messages()) take(message);
     require(account_.check());
     switch (batch.outcome()) {
@@ -100,7 +101,7 @@ class CheckedRoute {
  private:
   guest::SubscribeOptions choose() {
     guest::SubscribeOptions options;
-    const std::uint64_t kind = slot_ == kWitness ? 0 : slot_ == kLossyResident ? 3 : random_() % 4;
+    const std::uint64_t kind = slot_ == kWitness ? 0 : slot_ == kLossyResident ? 2 : random_() % 4;
     options.backing = random_() % 2 == 0 ? guest::Backing::named : guest::Backing::sealed;
     options.descriptor = random_() % 4 == 0;
     if (kind < 2) {  // loses nothing: publishers wait for it
