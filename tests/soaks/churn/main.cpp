@@ -34,6 +34,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint32_t kWorkers = 3;
 constexpr double kSamples = 150;
+constexpr double kLongestRoundSeconds = 300;
 constexpr std::chrono::seconds kPatienceWithWorkers{60};
 
 // Tight quotas: one that is not given back is used up soon.
@@ -133,8 +134,14 @@ class Run {
   }
 
   void one_round() {
-    std::this_thread::sleep_for(std::chrono::duration<double>(
-        std::clamp((options_.seconds > 0 ? options_.seconds : 75.0) / kSamples, 0.02, 60.0)));
+    const double started = clock_.elapsed();
+    const double most = (options_.seconds > 0 ? options_.seconds : 75.0) / kSamples;
+    wait_until(
+        [&] {
+          if (clock_.due()) clock_.show(figures());
+          return clock_.elapsed() - started >= std::min(most, kLongestRoundSeconds);
+        },
+        std::chrono::hours(1));
     state_.rest = true;
     if (!wait_until([this] { return state_.resting == kWorkers; })) {
       problem_ = state_.failed ? state_.problem.data() : "a worker does not come to rest";
@@ -144,7 +151,6 @@ class Run {
     state_.rest = false;
     if (!broker_.alive()) problem_ = "the broker is gone: " + broker_.log();
     if (!wait_until([this] { return state_.resting == 0; })) problem_ = "a worker does not go on";
-    if (clock_.due()) clock_.show(figures());
   }
 
   void sample() {

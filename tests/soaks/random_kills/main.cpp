@@ -15,7 +15,8 @@ std::string figures_of(const SharedState& state, const Chaos& chaos) {
                      "), " + std::to_string(chaos.brokers_killed()) + " brokers; ";
   text += std::to_string(state.acknowledged) + " messages acknowledged, " +
           std::to_string(state.received) + " received, " + std::to_string(state.reported_lost) +
-          " reported lost, " + std::to_string(state.ended_losses) + " lost with their lanes, " + std::to_string(state.routes_checked) + " routes checked to the end";
+          " reported lost, " + std::to_string(state.ended_losses) + " lost with their lanes, " +
+          std::to_string(state.routes_checked) + " routes checked to the end";
   return text;
 }
 

@@ -49,8 +49,8 @@ struct SharedState {
   std::array<std::atomic<std::uint64_t>, kPublisherSlots> life_of_slot{};
   std::array<std::atomic<Phase>, kPublisherSlots + kSubscriberSlots> phase{};
   std::atomic<std::uint64_t> received{0};
-  std::atomic<std::uint64_t> reported_lost{0};  // of routes that were checked to their end
-  std::atomic<std::uint64_t> ended_losses{0};   // of lanes that ended, on all routes
+  std::atomic<std::uint64_t> reported_lost{0};   // of routes that were checked to their end
+  std::atomic<std::uint64_t> ended_losses{0};    // of lanes that ended, on all routes
   std::atomic<std::uint64_t> routes_checked{0};  // to their end
   std::atomic<std::uint64_t> acknowledged{0};
 

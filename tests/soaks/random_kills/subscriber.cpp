@@ -49,7 +49,8 @@ class CheckedRoute {
 
   /// One look, one drain. False once the route is closed.
   bool serve() {
-    if (naps_ && random_() % (resident() ? 8 : 64) == 0) std::this_thread::sleep_for(random_() % 8'000 * 1us);
+    if (naps_ && random_() % (resident() ? 8 : 64) == 0)
+      std::this_thread::sleep_for(random_() % 8'000 * 1us);
     const guest::WaitOutcome waited = route_->wait(50ms);
     if (waited == guest::WaitOutcome::poisoned || waited == guest::WaitOutcome::corrupt) {
       throw std::runtime_error("wait: " + std::string(to_string(waited)));
