@@ -159,7 +159,7 @@ class Run {
     samples_.begin(static_cast<double>(state_.cycles));
     const ProcessFigures broker = figures_of_process(broker_.pid());
     samples_.add_process("broker", broker);
-    samples_.kibibytes("broker shared KiB", broker.shared_kib);
+    samples_.touched("broker shared KiB", broker.shared_kib);
     const auto segments = broker_.segments();
     samples_.count("segments", static_cast<double>(segments.size()));
     samples_.kibibytes("segments KiB", kibibytes_of(segments));

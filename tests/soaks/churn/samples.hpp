@@ -21,6 +21,8 @@ class Samples {
   /// One value of the sample that was begun last. Numbers of things may not grow by half a thing.
   void count(const std::string& name, std::optional<double> value) { add(name, 0.5, value); }
   void kibibytes(const std::string& name, std::optional<double> value);
+  /// Of what is mapped, which more and more of is touched: at most all of it.
+  void touched(const std::string& name, std::optional<double> value) { add(name, 1'024, value); }
   void add_process(const std::string& name, const ProcessFigures& figures);
 
   [[nodiscard]] std::size_t size() const noexcept { return cycles_.size(); }

@@ -109,7 +109,8 @@ void churn_and_die(State& state, const Place& place) {
 
 void stay_and_publish(State& state, const Place& place) {
   guest::Guest guest = attach_resident(place.socket, "publisher");
-  guest::Publisher publisher = guest.publisher();
+  // Small, so that all of it was touched long before the warm-up ends.
+  guest::Publisher publisher = guest.publisher({.ring_bytes = 65'536});
   NumberedMessages messages(kResidentSeed, kResidentPayloadBytes);
   for (std::uint64_t number = 1; !state.end; ++number) {
     const auto outcome = publisher.publish(kResidentTopic, messages.make({kResidentStream, number}),
