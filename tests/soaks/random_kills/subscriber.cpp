@@ -1,9 +1,11 @@
 // A subscriber: checks every message of every stream, byte for byte, and every loss.
 #include <chrono>
+#include <map>
 #include <optional>
 #include <random>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -155,6 +157,11 @@ class CheckedRoute {
                       message.principal() == principal_of_slot(slot) &&
                       message.publish_number() == found->number;
     if (!ours) throw std::runtime_error("a message came under a foreign name, topic or number");
+    std::uint64_t& newest_sequence = newest_sequences_[std::string(message.principal())];
+    if (message.sequence() <= newest_sequence) {
+      throw std::runtime_error("messages of one principal came out of order");
+    }
+    newest_sequence = message.sequence();
     if (lossless_ && message.lost_messages() != 0) {
       throw std::runtime_error("a route that rather refuses lost a message");
     }
@@ -178,6 +185,7 @@ class CheckedRoute {
   StreamAccount account_;
   std::optional<std::size_t> only_slot_;
   std::map<std::uint64_t, Progress> older_;
+  std::map<std::string, std::uint64_t, std::less<>> newest_sequences_;  // by principal
   std::uint64_t first_life_ = 0;
   bool lossless_ = false;
   bool naps_ = false;
