@@ -20,6 +20,7 @@
 #include <fairlead/shm/error.hpp>
 #include <fairlead/shm/segment_name.hpp>
 
+#include "policy.hpp"
 #include "samples.hpp"
 #include "state.hpp"
 #include "support/child_process.hpp"
@@ -36,38 +37,6 @@ constexpr std::uint32_t kWorkers = 3;
 constexpr double kSamples = 150;
 constexpr double kLongestRoundSeconds = 300;
 constexpr std::chrono::seconds kPatienceWithWorkers{60};
-
-// Tight quotas: one that is not given back is used up soon.
-constexpr const char* kPolicy = R"(
-[[principal]]
-name = "agent.*"
-uid = "self"
-publish = ["churn.*", "resident.*"]
-subscribe = ["churn.*", "resident.*"]
-admission = "all"
-[principal.quota]
-guests = 16
-routes = 32
-total_budget_bytes = 134217728
-outbox_bytes = 8388608
-descriptors = 256
-attaches_per_minute = 1000000
-
-[[principal]]
-name = "minted.*"
-minted = true
-publish = ["churn.*"]
-subscribe = ["churn.*"]
-admission = "all"
-[principal.quota]
-guests = 1
-routes = 3
-attaches_per_minute = 1000000
-
-[[minter]]
-uid = "self"
-names = ["minted.*"]
-)";
 
 using Body = void (*)(State&, const Place&);
 

@@ -60,6 +60,7 @@ guest::Guest attach_resident(const std::string& socket, const std::string& name)
   options.socket_path = socket;
   options.principal = "agent." + name;
   options.program = name;
+  options.timeout = 60s;
   return guest::Guest::attach(std::move(options));
 }
 

@@ -15,6 +15,7 @@ guest::Guest attach_patiently(const std::string& socket, const std::string& prin
       options.socket_path = socket;
       options.principal = principal;
       options.program = "random kills";
+      options.timeout = std::chrono::seconds(60);
       return guest::Guest::attach(std::move(options));
     } catch (const Error& error) {
       const bool away =

@@ -10,6 +10,26 @@
 namespace fairlead::test::random_kills {
 namespace {
 
+// No quota stands in the way, and a machine that is busy otherwise may let a guest wait for long.
+constexpr const char* kPolicy = R"(
+[broker]
+attach_deadline_ms = 60000
+
+[[principal]]
+name = "agent.*"
+uid = "self"
+publish = ["kills.*"]
+subscribe = ["kills.*"]
+admission = "all"
+[principal.quota]
+guests = 128
+routes = 512
+total_budget_bytes = 1073741824
+outbox_bytes = 67108864
+descriptors = 4096
+attaches_per_minute = 1000000
+)";
+
 std::string figures_of(const SharedState& state, const Chaos& chaos) {
   std::string text = std::to_string(chaos.guests_killed()) + " guests killed (" + chaos.phases() +
                      "), " + std::to_string(chaos.brokers_killed()) + " brokers; ";
@@ -42,7 +62,8 @@ int run(const SoakOptions& options) {
   SharedState& state = make_shared_state();
   const bool brokers_die = options.more.at("brokers") != 0;
   state.brokers_die = brokers_die;
-  RestartedBroker broker({"--log-level", "warning"});
+  const ScratchDirectory files;
+  RestartedBroker broker({"--log-level", "warning", "--policy", files.write("p.toml", kPolicy)});
   broker.start();
   std::string problem = broker.wait_until_ready();
   Chaos chaos(state, broker, options.seed);
