@@ -101,17 +101,23 @@ void Chaos::kill_a_guest() {
   if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
     state_.fail("a guest ended by itself with status " + std::to_string(status));
   }
+  if (is_publisher(slot)) state_.lives[state_.life_of_slot[slot]].killed = true;
   ++killed_in_phase_[phase];
   ++guests_killed_;
   start(slot);
 }
 
 void Chaos::kill_the_broker() {
-  broker_.end_at_once();
-  ++brokers_killed_;
-  // Guests die meanwhile, too.
-  for (std::uint64_t others = random_() % 3; others > 0; --others) kill_a_guest();
-  broker_.start();
+  for (bool again = true; again;) {
+    broker_.end_at_once();
+    ++brokers_killed_;
+    // Guests die meanwhile, too.
+    for (std::uint64_t others = random_() % 3; others > 0; --others) kill_a_guest();
+    broker_.start();
+    // Some die while they take over.
+    again = random_() % 4 == 0;
+    if (again) std::this_thread::sleep_for(random_() % 20'000 * 1us);
+  }
   if (const std::string trouble = broker_.wait_until_ready(); !trouble.empty()) {
     state_.fail(trouble);
   }

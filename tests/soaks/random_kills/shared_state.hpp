@@ -29,6 +29,7 @@ struct Life {
   std::atomic<std::uint64_t> acknowledged{0};
   std::atomic<std::uint64_t> delivered{0};  // as the witness saw it
   std::atomic<std::uint32_t> slot{0};
+  std::atomic<bool> killed{false};
 
   // Safe in this order: what is acknowledged was attempted.
   [[nodiscard]] Progress progress() const noexcept {

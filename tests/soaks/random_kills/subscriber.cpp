@@ -1,4 +1,5 @@
 // A subscriber: checks every message of every stream, byte for byte, and every loss.
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -87,8 +88,8 @@ class CheckedRoute {
     }
     for (const auto& [life, progress] : before) {
       if (exact) {
-        const std::uint64_t delivered = state_.lives[life].delivered.load();
-        account_.close_stream(life, {delivered, delivered}, {delivered, delivered});
+        const Progress delivered = delivered_of(life);
+        account_.close_stream(life, delivered, delivered);
       } else {
         account_.close_stream(life, progress, progress_of(life));
       }
@@ -127,6 +128,15 @@ class CheckedRoute {
 
   [[nodiscard]] Progress progress_of(std::uint64_t life) const {
     return state_.lives[life].progress();
+  }
+
+  // What the witness saw of a stream that has ended.
+  [[nodiscard]] Progress delivered_of(std::uint64_t life) const {
+    const std::uint64_t seen = state_.lives[life].delivered.load();
+    if (!state_.brokers_die || !state_.lives[life].killed) return {seen, seen};
+    const Progress told = progress_of(life);
+    return {std::max(told.acknowledged, seen - std::min<std::uint64_t>(seen, 1)),
+            std::min(told.attempted, seen + 1)};
   }
 
   [[nodiscard]] bool wanted(std::uint64_t life) const {
