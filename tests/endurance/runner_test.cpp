@@ -1,4 +1,5 @@
 // tests/soak with programs of our own in its list.
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <string>
@@ -73,11 +74,27 @@ TEST_F(SoakRunner, a_test_that_does_not_end_is_ended_with_its_children) {
   add("endless", "sleep 1000 & echo $! >" + directory_.path_of("child") + "; wait");
   const Ended ended = run({"--minutes", "0.001", "--grace", "0.3"});
   EXPECT_EQ(ended.code, 1);
-  EXPECT_THAT(ended.output, HasSubstr("not ready after"));
+  EXPECT_THAT(ended.output, HasSubstr("did not end after"));
   const Ended child = run_to_end({"/bin/sh", "-c",
                                   "read pid <" + directory_.path_of("child") +
                                       "; grep State /proc/$pid/status 2>/dev/null || true"});
   EXPECT_THAT(child.output, Not(HasSubstr("sleeping")));
+}
+
+TEST_F(SoakRunner, an_interrupted_run_asks_its_tests_to_end_and_sums_up) {
+  add("long", "trap 'echo tidied up; exit 0' TERM; echo started >&2; sleep 1000 & wait");
+  add("never", "echo began");
+  const std::string entries = directory_.write("entries.txt", entries_);
+  Program runner({"/usr/bin/python3", FAIRLEAD_SOURCE_DIR "/tests/soak", "--entries", entries,
+                  "--jobs", "1", "--binaries", directory_.path(), "--logs",
+                  directory_.path_of("logs")});
+  const std::string begun = "grep -q started " + directory_.path_of("logs/long.err");
+  const std::string wait = "until " + begun + " 2>/dev/null; do :; done";
+  ASSERT_EQ(run_to_end({"/bin/sh", "-c", wait}).code, 0);
+  EXPECT_TRUE(runner.signal(SIGINT));
+  EXPECT_EQ(runner.exit_code(), 1);
+  EXPECT_THAT(runner.output(), HasSubstr("tidied up"));
+  EXPECT_THAT(runner.output(), HasSubstr("interrupted before it began"));
 }
 
 TEST_F(SoakRunner, runs_only_what_was_asked_for) {
@@ -97,6 +114,18 @@ TEST_F(SoakRunner, runs_no_more_at_once_than_there_are_jobs) {
                             " || exit 1; sleep 0.2; rmdir " + directory_.path_of("busy");
   for (const char* name : {"one", "two", "three"}) add(name, alone);
   EXPECT_EQ(run({"--jobs", "1", "--minutes", "1"}).code, 0);
+}
+
+TEST(SoakPrograms, end_in_order_when_they_are_told_to) {
+  Program program({FAIRLEAD_BUILD_DIR "/tests/soaks/random_kills"});
+  // Its broker and all its guests.
+  const std::string children = "grep -lE '^PPid:[[:space:]]+" + std::to_string(program.pid()) +
+                               "$' /proc/[0-9]*/status 2>/dev/null | wc -l";
+  const std::string wait = "until [ $(" + children + ") -ge 13 ]; do :; done";
+  ASSERT_EQ(run_to_end({"/bin/sh", "-c", wait}).code, 0);
+  EXPECT_TRUE(program.signal(SIGTERM));
+  EXPECT_EQ(program.exit_code(), 0) << program.error();
+  EXPECT_THAT(program.output(), HasSubstr("random_kills: ok"));
 }
 
 TEST(SoakEntries, run_the_programs_of_this_build) {

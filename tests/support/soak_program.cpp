@@ -1,5 +1,7 @@
 #include "support/soak_program.hpp"
 
+#include <signal.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -8,6 +10,8 @@ namespace fairlead::test {
 namespace {
 
 constexpr std::chrono::seconds kBetweenLines{10};
+
+volatile sig_atomic_t told_to_end = 0;
 
 [[noreturn]] void wrong_usage(const std::string& sentence) {
   std::fprintf(stderr, "%s (see --help)\n", sentence.c_str());
@@ -60,13 +64,20 @@ SoakOptions soak_options(int count, char** arguments, SoakOptions defaults) {
 }
 
 SoakClock::SoakClock(std::string name, const SoakOptions& options)
-    : name_(std::move(name)), options_(options) {}
+    : name_(std::move(name)), options_(options) {
+  struct sigaction action {};
+  action.sa_handler = [](int) { told_to_end = 1; };
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(SIGINT, &action, nullptr);
+}
 
 double SoakClock::elapsed() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
 }
 
 bool SoakClock::goes_on(std::uint64_t done) const {
+  if (told_to_end != 0) return false;
   if (options_.count != 0 && done >= options_.count) return false;
   return options_.seconds <= 0 || elapsed() < options_.seconds;
 }

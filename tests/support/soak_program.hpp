@@ -21,11 +21,12 @@ struct SoakOptions {
 [[nodiscard]] SoakOptions soak_options(int count, char** arguments, SoakOptions defaults);
 
 /// The time that is left, and one line of progress on standard error at most every ten seconds.
+/// SIGTERM and SIGINT end the time: the program tidies up and sums up as if it had been reached.
 class SoakClock {
  public:
   SoakClock(std::string name, const SoakOptions& options);
   [[nodiscard]] double elapsed() const;
-  /// False once `seconds` have passed or `done` has reached `count`.
+  /// False once `seconds` have passed, `done` has reached `count`, or a signal came.
   [[nodiscard]] bool goes_on(std::uint64_t done) const;
   /// The next show() would print.
   [[nodiscard]] bool due() const;
