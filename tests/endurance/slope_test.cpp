@@ -43,7 +43,7 @@ TEST(Slope, is_found_in_noise) {
 
 TEST(Slope, a_quarter_of_wild_samples_does_not_move_it) {
   Samples samples = noisy_line(0.1);
-  for (std::size_t index = 0; index < samples.y.size(); index += 4) samples.y[index] = 1e6;
+  for (std::size_t index = 51; index < samples.y.size(); index += 2) samples.y[index] = 1e6;
   EXPECT_NEAR(samples.slope(), 0.1, 0.05);
 }
 
