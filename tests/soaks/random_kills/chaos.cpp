@@ -11,6 +11,7 @@
 
 #include <fairlead/shm/error.hpp>
 
+#include "attaching.hpp"
 #include "support/child_process.hpp"
 
 namespace fairlead::test::random_kills {
@@ -18,12 +19,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr double kNothingMovesSeconds = 30;
+constexpr std::chrono::seconds kNothingMoves{30};
 constexpr std::chrono::seconds kAllEndWithin{90};
-
-double now_in_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 bool is_publisher(std::size_t slot) { return slot < kPublisherSlots; }
 
@@ -34,7 +31,11 @@ bool is_resident(std::size_t slot) {
 }  // namespace
 
 Chaos::Chaos(SharedState& state, RestartedBroker& broker, std::uint64_t seed)
-    : state_(state), broker_(broker), seed_(seed), random_(seed), last_moved_(now_in_seconds()) {
+    : state_(state),
+      broker_(broker),
+      seed_(seed),
+      random_(seed),
+      last_moved_(std::chrono::steady_clock::now()) {
   // The residents see all streams from their beginning.
   for (const std::size_t slot : {kWitness, kLossyResident}) {
     start(slot);
@@ -64,6 +65,7 @@ void Chaos::start(std::size_t slot) {
   }
   newest_ = slot;
   state_.phase[slot] = Phase::starting;
+  state_.epoch[slot] = 0;
   guests_[slot] = ::fork();
   if (guests_[slot] < 0) throw_system("fork");
   if (guests_[slot] > 0) return;
@@ -111,8 +113,8 @@ void Chaos::kill_the_broker() {
   for (bool again = true; again;) {
     broker_.end_at_once();
     ++brokers_killed_;
-    // Guests die meanwhile, too.
-    for (std::uint64_t others = random_() % 3; others > 0; --others) kill_a_guest();
+    // Seldom guests die meanwhile: what they leave is taken over and over, until its grace time.
+    if (random_() % 8 == 0) kill_a_guest();
     broker_.start();
     // Some die while they take over.
     again = random_() % 4 == 0;
@@ -120,6 +122,20 @@ void Chaos::kill_the_broker() {
   }
   if (const std::string trouble = broker_.wait_until_ready(); !trouble.empty()) {
     state_.fail(trouble);
+    return;
+  }
+  if (random_() % 8 != 0) wait_until_all_are_back();
+}
+
+// Those that had got as far as a route or an outbox.
+void Chaos::wait_until_all_are_back() {
+  const std::uint64_t epoch = attach_patiently(broker_.socket(), "agent.chaos").welcome().epoch;
+  const auto deadline = std::chrono::steady_clock::now() + kNothingMoves;
+  for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    while (state_.phase[slot] == Phase::streaming && state_.epoch[slot] < epoch) {
+      if (state_.failed || std::chrono::steady_clock::now() > deadline) return;
+      std::this_thread::sleep_for(100us);
+    }
   }
 }
 
@@ -133,9 +149,10 @@ std::string Chaos::problem() {
   }
   if (!broker_.alive()) return "the broker is gone: " + broker_.log();
   const std::uint64_t received = state_.received.load();
-  if (received != last_received_) last_moved_ = now_in_seconds();
+  const auto now = std::chrono::steady_clock::now();
+  if (received != last_received_) last_moved_ = now;
   last_received_ = received;
-  if (now_in_seconds() - last_moved_ > kNothingMovesSeconds) return "nothing moves any more";
+  if (now - last_moved_ > kNothingMoves) return "nothing moves any more";
   return {};
 }
 

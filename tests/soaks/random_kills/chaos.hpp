@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -39,6 +40,7 @@ class Chaos {
   static constexpr std::size_t kSlots = kPublisherSlots + kSubscriberSlots;
 
   void start(std::size_t slot);
+  void wait_until_all_are_back();
   void wait_for(std::size_t first, std::size_t last);
 
   SharedState& state_;
@@ -51,7 +53,7 @@ class Chaos {
   std::uint64_t guests_killed_ = 0;
   std::uint64_t brokers_killed_ = 0;
   std::uint64_t last_received_ = 0;
-  double last_moved_ = 0;
+  std::chrono::steady_clock::time_point last_moved_;
 };
 
 }  // namespace fairlead::test::random_kills

@@ -49,6 +49,7 @@ struct SharedState {
   // Of each publisher slot; lives older than kRecentLives that are none of these ended long ago.
   std::array<std::atomic<std::uint64_t>, kPublisherSlots> life_of_slot{};
   std::array<std::atomic<Phase>, kPublisherSlots + kSubscriberSlots> phase{};
+  std::array<std::atomic<std::uint64_t>, kPublisherSlots + kSubscriberSlots> epoch{};  // it is in
   std::atomic<std::uint64_t> received{0};
   std::atomic<std::uint64_t> reported_lost{0};   // of routes that were checked to their end
   std::atomic<std::uint64_t> ended_losses{0};    // of lanes that ended, on all routes
