@@ -12,6 +12,7 @@
 
 #include "attach/attach_server.hpp"
 #include "policy/refusals.hpp"
+#include "state/adoption.hpp"
 #include "state/broker_state.hpp"
 #include "state/host_publish.hpp"
 #include "state/loan_content.hpp"
@@ -56,6 +57,7 @@ class Broker::Content {
   explicit Content(BrokerOptions options)
       : state(make_state(checked(std::move(options)))), server(make_server(*state)) {
     state->wake_service = [this] { server->wake(); };
+    Adoption(*state).run();
     const TableLegacy& legacy = state->table.legacy();
     std::string message =
         "broker " + state->options.name + " has epoch " + std::to_string(state->table.epoch());
@@ -99,7 +101,7 @@ class Broker::Content {
     ended_.notify_all();
   }
 
-  void stop() noexcept {
+  void stop(bool hand_over = false) noexcept {
     std::unique_lock lock(life_);
     if (stopped_) return;
     stopped_ = true;
@@ -109,7 +111,7 @@ class Broker::Content {
       state->stopped = true;
       state->room.notify_all();
     }
-    server->request_stop();
+    server->request_stop(hand_over);
     if (thread_.joinable()) thread_.join();
     ended_.wait(lock, [this] { return !running_; });
     // Connections that were never served; closes the listening socket, too.
@@ -123,11 +125,13 @@ class Broker::Content {
     ending.reset();
     {
       const std::lock_guard state_lock(state->mutex);
-      remains = state->end_everything();
+      remains = hand_over ? state->leave_everything() : state->end_everything();
       for (Remains& each : remains) each.charges.clear();
     }
     remains.clear();
-    state->log.add(LogLevel::info, "broker " + state->options.name + " has stopped");
+    state->log.add(LogLevel::info, "broker " + state->options.name +
+                                       (hand_over ? " has handed over to the next one of its name"
+                                                  : " has stopped"));
     state->log.flush();
   }
 
@@ -151,7 +155,8 @@ class Broker::Content {
     try {
       return std::make_unique<AttachServer>(state);
     } catch (...) {
-      state.table.remove();
+      // What a dead broker left stays for one that gets the socket.
+      if (state.table.take_adopted().empty()) state.table.remove();
       throw;
     }
   }
@@ -176,6 +181,7 @@ Broker::~Broker() = default;
 void Broker::start() { content_->start(); }
 void Broker::run() { content_->run(); }
 void Broker::stop() noexcept { content_->stop(); }
+void Broker::hand_over() noexcept { content_->stop(true); }
 
 PublishReport Broker::publish(std::string_view principal, std::string_view topic,
                               std::span<const std::byte> payload, PublishOptions options) noexcept {

@@ -10,6 +10,7 @@
 
 #include "checked_principal.hpp"
 #include "find_socket.hpp"
+#include "way_back.hpp"
 
 namespace fairlead::guest {
 namespace {
@@ -22,18 +23,9 @@ std::string_view program_name(const AttachOptions& options) {
   return name.substr(0, std::min<std::size_t>(name.size(), 64));
 }
 
-Welcome to_welcome(const control::Welcome& packet) {
-  return {.broker = std::string(packet.broker.view()),
-          .epoch = packet.epoch,
-          .guest = packet.guest,
-          .principal = std::string(packet.principal.view()),
-          .boundary = packet.boundary,
-          .boundary_reason = std::string(packet.boundary_reason.view())};
-}
-
 }  // namespace
 
-Attachment attach(AttachOptions options) {
+std::shared_ptr<Link> attach(AttachOptions options) {
   control::Hello hello{};
   hello.protocol_version = control::kProtocolVersion;
   hello.layout_hash = shm::kLayoutHash;
@@ -42,9 +34,9 @@ Attachment attach(AttachOptions options) {
   (void)checked_principal(options.principal);
   hello.principal.assign(options.principal);
   hello.program.assign(program_name(options));
-  auto connection = std::make_shared<Connection>(find_socket(options), options.timeout);
-  const auto answer = connection->ask<control::Welcome>(Kind::hello, hello, Kind::welcome);
-  return {std::move(connection), to_welcome(answer.reply)};
+  auto way_back = find_way_back(options);
+  return std::make_shared<Link>(find_socket(options), hello, options.timeout, options.resume_for,
+                                std::move(way_back));
 }
 
 }  // namespace fairlead::guest

@@ -5,16 +5,11 @@
 
 #include <fairlead/guest/attach.hpp>
 
-#include "connection.hpp"
+#include "link.hpp"
 
 namespace fairlead::guest {
 
-struct Attachment {
-  std::shared_ptr<Connection> connection;
-  Welcome welcome;
-};
-
 /// Throws Error as Guest::attach() says.
-[[nodiscard]] Attachment attach(AttachOptions options);
+[[nodiscard]] std::shared_ptr<Link> attach(AttachOptions options);
 
 }  // namespace fairlead::guest

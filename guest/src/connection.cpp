@@ -1,6 +1,7 @@
 #include "connection.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cstring>
@@ -105,6 +106,10 @@ bool Connection::kick(std::uint64_t outbox) noexcept {
 
 /// True when the packet is none that somebody waits for.
 bool Connection::take_unasked(const control::Header& header, std::span<const std::byte> packet) {
+  if (header.kind == Kind::farewell) {
+    farewell_.store(true, std::memory_order_relaxed);
+    return true;
+  }
   if (header.kind != Kind::ended) return false;
   const auto ended = packet_as<control::Ended>(packet);
   if (!ended) give_up(ErrorCode::protocol, "the broker sent a misshapen 'ended' packet");
@@ -170,17 +175,33 @@ void Connection::take_news() {
   if (!home_.is_here()) return;
   // Whoever holds the lock reads the news on the way to an answer.
   const std::unique_lock guard(exchange_mutex_, std::try_to_lock);
-  if (!guard) return;
+  if (guard) read_news();
+}
+
+/// The caller holds exchange_mutex_.
+void Connection::read_news() {
   std::array<std::byte, control::kMaximumPacketBytes> buffer;
-  while (!gone()) {
+  for (;;) {
     const auto received = shm::receive_packet(socket_.get(), buffer, 0);
     if (received.outcome == ReceiveOutcome::nothing) return;
     const auto packet = std::span<const std::byte>(buffer).first(received.bytes);
     const auto header = header_of(packet);
     if (received.outcome != ReceiveOutcome::received || !header || !take_unasked(*header, packet)) {
       gone_.store(true, std::memory_order_release);
+      return;
     }
   }
+}
+
+void Connection::conclude() noexcept {
+  gone_.store(true, std::memory_order_release);
+  const std::lock_guard guard(exchange_mutex_);  // whoever asks finds the hang-up, too
+  try {
+    read_news();
+  } catch (...) {
+    // No memory for the news, or one that is misshapen.
+  }
+  ::shutdown(socket_.get(), SHUT_RDWR);
 }
 
 bool Connection::look_whether_gone() noexcept {

@@ -37,8 +37,9 @@ template <class Packet>
 /// that is left.
 ///
 /// After a breach of the protocol, a hang-up or a question without an answer in time it is gone for
-/// good: what an answer that comes late belongs to would be guesswork. A forked child may look
-/// whether the broker is there, and nothing else: the conversation is its parent's.
+/// good: what an answer that comes late belongs to would be guesswork. The next one is the Link's
+/// business. A forked child may look whether the broker is there, and nothing else: the
+/// conversation is its parent's.
 class Connection {
  public:
   /// `socket`: connected, SOCK_SEQPACKET. `timeout`: for each question.
@@ -90,6 +91,14 @@ class Connection {
   /// Asks the kernel (one system call), and takes in what the broker said unasked. Data path.
   bool look_whether_gone() noexcept;
 
+  /// For whoever wants to come back: takes in what was said before the hang-up, and makes sure that
+  /// a broker that is still there sees us leave.
+  void conclude() noexcept;
+  /// The broker said that it ends for good.
+  [[nodiscard]] bool said_farewell() const noexcept {
+    return farewell_.load(std::memory_order_relaxed);
+  }
+
   /// How and why a route ended, if the broker says so before the time is over.
   [[nodiscard]] std::optional<RouteEnd> end_of(std::uint64_t subscription,
                                                std::chrono::nanoseconds timeout = {});
@@ -111,6 +120,7 @@ class Connection {
   shm::SendOutcome send_question(std::span<const std::byte> question,
                                  std::chrono::steady_clock::time_point deadline);
   void take_news();
+  void read_news();
   bool take_unasked(const shm::control::Header& header, std::span<const std::byte> packet);
   [[noreturn]] void give_up(ErrorCode code, const std::string& sentence);
 
@@ -118,6 +128,7 @@ class Connection {
   const std::chrono::nanoseconds timeout_;
   const HomeProcess home_;
   std::atomic<bool> gone_{false};
+  std::atomic<bool> farewell_{false};
   std::mutex exchange_mutex_;
   std::uint64_t last_request_ = 0;  // guarded by exchange_mutex_
   std::mutex unsaid_mutex_;

@@ -8,9 +8,9 @@
 
 #include "attach.hpp"
 #include "checked_principal.hpp"
-#include "connection.hpp"
-#include "mapped_route.hpp"
+#include "link.hpp"
 #include "outbox.hpp"
+#include "resumable_route.hpp"
 
 namespace fairlead::guest {
 namespace {
@@ -37,33 +37,13 @@ control::Subscribe to_packet(std::string_view pattern, const SubscribeOptions& o
   return packet;
 }
 
-SharedRoute to_parts(const control::Subscribed& reply, std::vector<shm::UniqueFd> descriptors) {
-  if (descriptors.size() != (reply.has_descriptor != 0 ? 3U : 2U)) {
-    throw Error(ErrorCode::protocol, "the broker sent " + std::to_string(descriptors.size()) +
-                                         " descriptors with a subscription");
-  }
-  SharedRoute parts;
-  parts.route = std::move(descriptors[0]);
-  parts.cursors = std::move(descriptors[1]);
-  if (reply.has_descriptor != 0) parts.wake_up = std::move(descriptors[2]);
-  parts.route_segment_bytes = reply.route_segment_bytes;
-  parts.cursor_segment_bytes = reply.cursor_segment_bytes;
-  parts.subscription = reply.subscription;
-  parts.lane_capacity = reply.lane_capacity;
-  parts.hold_slots = reply.hold_slots;
-  parts.sealed = reply.sealed != 0;
-  return parts;
-}
-
 }  // namespace
 
 class Guest::State {
  public:
-  explicit State(Attachment attachment)
-      : connection(std::move(attachment.connection)), welcome(std::move(attachment.welcome)) {}
+  explicit State(std::shared_ptr<Link> with) : link(std::move(with)) {}
 
-  const std::shared_ptr<Connection> connection;
-  const Welcome welcome;
+  const std::shared_ptr<Link> link;
   std::mutex outbox_mutex;
   std::shared_ptr<Outbox> outbox;
 };
@@ -77,20 +57,22 @@ Guest Guest::attach(AttachOptions options) {
   return Guest(std::make_unique<State>(guest::attach(std::move(options))));
 }
 
-const Welcome& Guest::welcome() const noexcept { return state_->welcome; }
+Welcome Guest::welcome() const { return state_->link->welcome(); }
 
-bool Guest::connected() const noexcept { return !state_->connection->look_whether_gone(); }
+bool Guest::connected() const noexcept { return !state_->link->connection()->look_whether_gone(); }
 
 Subscription Guest::subscribe(
     std::string_view pattern,
     SubscribeOptions options) {  // NOLINT(performance-unnecessary-value-param)
-  const auto& connection = state_->connection;
-  auto answer = connection->ask<control::Subscribed>(Kind::subscribe, to_packet(pattern, options),
-                                                     Kind::subscribed, 3);
+  const auto& link = state_->link;
+  auto [connection, answer] = link->ask<control::Subscribed>(
+      Kind::subscribe, to_packet(pattern, options), Kind::subscribed, 3);
   connection->acknowledge(answer.reply.header.request);
   try {
     auto parts = to_parts(answer.reply, std::move(answer.descriptors));
-    return {std::make_shared<MappedRoute>(std::move(parts), connection), options.waiting};
+    auto route = std::make_shared<ResumableRoute>(std::move(parts), connection, link);
+    link->add(route);
+    return {std::move(route), options.waiting};
   } catch (...) {
     control::Unsubscribe packet{};
     packet.subscription = answer.reply.subscription;
@@ -104,7 +86,13 @@ void Guest::unsubscribe(const Subscription& subscription) {
   control::Unsubscribe packet{};
   packet.subscription = subscription.number();
   subscription.route_->mark_ended();
-  (void)state_->connection->ask<control::Plain>(Kind::unsubscribe, packet, Kind::done);
+  const auto before = state_->link->connection();
+  try {
+    (void)state_->link->ask<control::Plain>(Kind::unsubscribe, packet, Kind::done);
+  } catch (const Error& error) {
+    // The next broker was told so already, when we came back to it.
+    if (error.code() != ErrorCode::not_found || state_->link->connection() == before) throw;
+  }
 }
 
 void Guest::unsubscribe(Subscription&& subscription) {
@@ -115,23 +103,24 @@ void Guest::unsubscribe(Subscription&& subscription) {
 void Guest::open_gate() {
   control::SetGate packet{};
   packet.open = 1;
-  (void)state_->connection->ask<control::Plain>(Kind::set_gate, packet, Kind::done);
+  (void)state_->link->ask<control::Plain>(Kind::set_gate, packet, Kind::done);
 }
 
 void Guest::retire_gate() {
-  (void)state_->connection->ask<control::Plain>(Kind::set_gate, control::SetGate{}, Kind::done);
+  (void)state_->link->ask<control::Plain>(Kind::set_gate, control::SetGate{}, Kind::done);
 }
 
 Publisher Guest::publisher(PublisherOptions options) {
   const std::lock_guard guard(state_->outbox_mutex);
-  if (!state_->outbox) {
+  if (!state_->outbox || state_->outbox->given_up()) {
     control::OpenOutbox packet{};
     packet.ring_bytes = options.ring_bytes;
-    auto answer = state_->connection->ask<control::OutboxOpened>(Kind::open_outbox, packet,
-                                                                 Kind::outbox_opened, 2);
-    state_->connection->acknowledge(answer.reply.header.request);
-    state_->outbox =
-        std::make_shared<Outbox>(state_->connection, answer.reply, std::move(answer.descriptors));
+    auto [connection, answer] =
+        state_->link->ask<control::OutboxOpened>(Kind::open_outbox, packet, Kind::outbox_opened, 2);
+    connection->acknowledge(answer.reply.header.request);
+    state_->outbox = std::make_shared<Outbox>(connection, answer.reply,
+                                              std::move(answer.descriptors), state_->link);
+    state_->link->set_outbox(state_->outbox);
   }
   return Publisher(state_->outbox);
 }

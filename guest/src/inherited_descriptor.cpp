@@ -19,12 +19,12 @@ namespace {
 // Its number may belong to anything once the first attachment has closed it, so it is used once.
 std::atomic<bool> taken{false};
 
-int number_in(std::string_view text) {
+int number_in(const char* variable, std::string_view text) {
   int number = -1;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || number < 0) {
-    throw Error(ErrorCode::invalid_argument, std::string(kInheritedDescriptorVariable) + " is '" +
-                                                 std::string(text) + "', not a descriptor number");
+    throw Error(ErrorCode::invalid_argument,
+                std::string(variable) + " is '" + std::string(text) + "', not a descriptor number");
   }
   return number;
 }
@@ -52,7 +52,7 @@ shm::UniqueFd take_inherited_descriptor() {
                 "neither a socket path nor FAIRLEAD_FD says where the broker is; give the path of "
                 "its socket, or start this program under `fairlead run`");
   }
-  const int number = number_in(text);
+  const int number = number_in(kInheritedDescriptorVariable, text);
   if (taken.exchange(true)) {
     throw Error(ErrorCode::not_found,
                 "the connection in FAIRLEAD_FD serves one attachment, and this process has had it");
@@ -65,6 +65,15 @@ shm::UniqueFd take_inherited_descriptor() {
   }
   ::fcntl(number, F_SETFD, FD_CLOEXEC);  // ours alone from now on
   return shm::UniqueFd(number);
+}
+
+int find_keeper_descriptor() {
+  const char* text = std::getenv(kKeeperDescriptorVariable);
+  if (text == nullptr) return -1;
+  const int number = number_in(kKeeperDescriptorVariable, text);
+  require_control_socket(number, "the descriptor in FAIRLEAD_KEEPER_FD");
+  ::fcntl(number, F_SETFD, FD_CLOEXEC);
+  return number;
 }
 
 }  // namespace fairlead::guest

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fairlead/shm/error.hpp>
+#include <fairlead/shm/route_remains.hpp>
 
 namespace fairlead::guest {
 namespace {
@@ -69,7 +70,8 @@ Segment map_cursors(SharedRoute& parts) {
 
 }  // namespace
 
-MappedRoute::MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connection)
+MappedRoute::MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connection,
+                         std::shared_ptr<ViewPool> pool)
     : route_(map_route(parts)),
       cursors_(map_cursors(parts)),
       wake_up_(std::move(parts.wake_up)),
@@ -79,7 +81,8 @@ MappedRoute::MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connecti
       lane_capacity_(parts.lane_capacity),
       hold_slots_(parts.hold_slots),
       sealed_(parts.sealed),
-      reader_(route_.bytes(), cursors_.bytes(), lane_capacity_) {
+      reader_(route_.bytes(), cursors_.bytes(), lane_capacity_),
+      pool_(std::move(pool)) {
   if (connection_) {
     mappings().begin();
   } else if (!mappings().join()) {
@@ -101,6 +104,10 @@ MappedRoute::~MappedRoute() {
   connection_->forget_end_of(subscription_);
   if (ended_ && packet.unmapped == 0) return;
   connection_->tell(Kind::unsubscribe, packet);
+}
+
+void MappedRoute::add_pushes(std::vector<shm::PushMark>& pushes) const {
+  shm::RouteRemains(route_.bytes(), lane_capacity_).add_pushes(pushes);
 }
 
 MappingCount MappedRoute::mappings() noexcept {

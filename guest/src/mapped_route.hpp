@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <fairlead/guest/batch.hpp>
 #include <fairlead/guest/shared_route.hpp>
@@ -23,25 +24,55 @@
 
 namespace fairlead::guest {
 
-/// Thread-safe. Its end ends the route (without waiting for an answer) in the process that
-/// subscribed, and lets the broker have the memory if no other worker maps it.
+/// One life of a route: what one broker made of it. Thread-safe. Its end ends the route (without
+/// waiting for an answer) in the process that subscribed, and lets the broker have the memory if no
+/// other worker maps it; unless that broker is gone.
 class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
  public:
   /// Checks sizes, seals and headers, then maps. `connection` is null in a worker process. Throws
   /// Error: corrupt, truncated, wrong_layout, foreign_segment, out_of_memory, and not_found in a
-  /// worker that comes when all others have gone.
-  MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connection);
+  /// worker that comes when all others have gone. All lives of a route have one pool.
+  MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connection,
+              std::shared_ptr<ViewPool> pool);
   ~MappedRoute();
   MappedRoute(const MappedRoute&) = delete;
   MappedRoute& operator=(const MappedRoute&) = delete;
 
-  [[nodiscard]] Batch drain(std::uint64_t byte_budget, std::size_t most) noexcept;
+  /// Uses the visit's views.
+  [[nodiscard]] Batch drain(std::uint64_t byte_budget, std::size_t most,
+                            ViewPool::Visit& visit) noexcept;
   void release(Batch& batch) noexcept;
+  /// Whether the message lies in here.
+  [[nodiscard]] bool contains(const Message& message) const noexcept;
   [[nodiscard]] std::optional<Kept> keep(const Message& message) noexcept;
   void release_hold(shm::RouteReader::Hold hold) noexcept { reader_.release_hold(hold); }
-  [[nodiscard]] WaitOutcome wait(std::chrono::nanoseconds timeout,
+  [[nodiscard]] WaitOutcome wait(std::chrono::steady_clock::time_point deadline,
                                  const WaitSettings& settings) noexcept;
   [[nodiscard]] SharedRoute share() const;
+
+  // ---- when one broker follows another --------------------------------------------------------
+
+  /// For pollers: asks for a signal with the next change.
+  void arm() noexcept;
+  /// The next broker has copied all that was waiting into it, or said that its dead maker had.
+  [[nodiscard]] bool filled() const noexcept {
+    return complete_.load(std::memory_order_relaxed) || reader_.state() != shm::RouteState::filling;
+  }
+  void mark_complete() noexcept { complete_.store(true, std::memory_order_relaxed); }
+  /// `ready` once filled; the others as in wait().
+  [[nodiscard]] WaitOutcome wait_until_filled(std::chrono::steady_clock::time_point deadline,
+                                              const WaitSettings& settings) noexcept;
+  /// Of a dead broker's: whether all was taken, also what the activation log does not tell of. Not
+  /// by two threads at once, as is the next.
+  [[nodiscard]] bool drained_to_end() noexcept;
+  /// Then: losses that nothing else tells, once.
+  [[nodiscard]] EndedLoss final_loss() noexcept { return reader_.final_loss(); }
+  /// What guests' publishes it holds, or held, for the next broker. Throws std::bad_alloc.
+  void add_pushes(std::vector<shm::PushMark>& pushes) const;
+  [[nodiscard]] std::uint64_t epoch() const noexcept {
+    return reinterpret_cast<const shm::SegmentHeader*>(route_.data())->epoch;
+  }
+  [[nodiscard]] bool sealed() const noexcept { return sealed_; }
 
   [[nodiscard]] const shm::RouteReader& reader() const noexcept { return reader_; }
   [[nodiscard]] std::span<const std::byte> mapping() const noexcept { return route_.bytes(); }
@@ -63,7 +94,6 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   [[nodiscard]] bool known_gone() const noexcept {
     return gone_.load(std::memory_order_acquire) || (connection_ && connection_->gone());
   }
-  void arm() noexcept;
   [[nodiscard]] MappingCount mappings() noexcept;
 
   shm::Segment route_;
@@ -79,7 +109,9 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   std::atomic<bool> ended_{false};
   std::atomic<bool> gone_{false};
   shm::RouteReader reader_;
-  ViewPool views_;
+  const std::shared_ptr<ViewPool> pool_;
+  std::atomic<bool> complete_{false};
+  bool swept_ = false;
   std::atomic<std::uint32_t> drains_{0};  // roughly
 };
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "ended_losses.hpp"
 #include "mapped_route.hpp"
 
 namespace fairlead::guest {
@@ -33,19 +34,12 @@ DrainOutcome to_drain_outcome(Outcome outcome) noexcept {
   return DrainOutcome::corrupt;
 }
 
-void add(EndedLoss& sum, const EndedLoss& more) noexcept {
-  if (more.messages == 0) return;
-  sum.messages += more.messages;
-  sum.bytes += more.bytes;
-  sum.last_sequence = more.last_sequence;
-  sum.reason = more.reason;
-}
-
 }  // namespace
 
-Batch MappedRoute::drain(std::uint64_t byte_budget, std::size_t most) noexcept {
+Batch MappedRoute::drain(std::uint64_t byte_budget, std::size_t most,
+                         ViewPool::Visit& visit) noexcept {
   Batch batch;
-  batch.messages_ = views_.take();
+  batch.messages_ = visit.take();
   const std::uint32_t drains = drains_.load(std::memory_order_relaxed) + 1;
   drains_.store(drains, std::memory_order_relaxed);
   if (drains % kDrainsPerLook == 0) reader_.free_slots_of_dead_workers();
@@ -58,14 +52,14 @@ Batch MappedRoute::drain(std::uint64_t byte_budget, std::size_t most) noexcept {
     gone = known_gone();
     EndedLoss later;
     outcome = reader_.drain(byte_budget, most, batch.messages_, batch.ticket_, later);
-    add(batch.ended_loss_, later);
+    add_loss(batch.ended_loss_, later);
   }
   batch.outcome_ = to_drain_outcome(outcome);
   if (outcome == Outcome::ok) {
     batch.route_ = shared_from_this();
     return batch;
   }
-  views_.put(std::move(batch.messages_));
+  visit.put(std::move(batch.messages_));
   if (outcome == Outcome::empty && gone) batch.outcome_ = DrainOutcome::disconnected;
   return batch;
 }
@@ -87,7 +81,7 @@ void MappedRoute::arm() noexcept {
 
 void MappedRoute::release(Batch& batch) noexcept {
   reader_.release(batch.ticket_, batch.messages_.size());
-  views_.put(std::move(batch.messages_));
+  pool_->put(std::move(batch.messages_));
 }
 
 // The lowest free slot is taken, so one that the broker does not look at means that those before it
@@ -99,10 +93,14 @@ std::optional<shm::RouteReader::Hold> MappedRoute::hold(const Message& message) 
   return std::nullopt;
 }
 
-std::optional<Kept> MappedRoute::keep(const Message& message) noexcept {
+bool MappedRoute::contains(const Message& message) const noexcept {
   const auto* chunk = reinterpret_cast<const std::byte*>(&message.chunk());
   const auto whole = mapping();
-  if (chunk < whole.data() || chunk >= whole.data() + whole.size()) return std::nullopt;
+  return chunk >= whole.data() && chunk < whole.data() + whole.size();
+}
+
+std::optional<Kept> MappedRoute::keep(const Message& message) noexcept {
+  if (!contains(message)) return std::nullopt;
   auto slot = hold(message);
   if (!slot) {
     reader_.free_slots_of_dead_workers();

@@ -16,6 +16,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::nanoseconds kShortestSleep = std::chrono::milliseconds(1);
 
+Clock::time_point one_sleep(Clock::time_point deadline, const WaitSettings& settings) noexcept {
+  return std::min(deadline, deadline_after(std::max(settings.longest_sleep, kShortestSleep)));
+}
+
 }  // namespace
 
 std::optional<WaitOutcome> MappedRoute::look(Clock::time_point deadline) noexcept {
@@ -30,12 +34,19 @@ std::optional<WaitOutcome> MappedRoute::look(Clock::time_point deadline) noexcep
       break;
   }
   std::optional<WaitOutcome> found;
-  if (reader_.ready()) found = messages_may_be_left() ? WaitOutcome::ready : ended_outcome();
+  if (reader_.ready()) {
+    if (messages_may_be_left()) {
+      found = WaitOutcome::ready;
+    } else if (reader_.state() != shm::RouteState::filling) {
+      found = ended_outcome();
+    }
+  }
   mutex.unlock();
   return found;
 }
 
-// Of an open route ready() is all there is to know; one that has ended is ready for ever.
+// Of an open route ready() is all there is to know; one that has ended is ready for ever, and so is
+// one whose broker died the moment that it was filled.
 bool MappedRoute::messages_may_be_left() const noexcept {
   if (reader_.state() == shm::RouteState::open) return true;
   const auto& route = *reinterpret_cast<const shm::RouteHeader*>(route_.data());
@@ -48,6 +59,7 @@ bool MappedRoute::messages_may_be_left() const noexcept {
 WaitOutcome MappedRoute::ended_outcome() const noexcept {
   switch (reader_.state()) {
     case shm::RouteState::open:
+    case shm::RouteState::filling:
       return WaitOutcome::ready;
     case shm::RouteState::closed:
       return WaitOutcome::closed;
@@ -69,9 +81,7 @@ bool MappedRoute::broker_gone() noexcept {
   return gone_.load(std::memory_order_acquire);
 }
 
-WaitOutcome MappedRoute::wait(std::chrono::nanoseconds timeout,
-                              const WaitSettings& settings) noexcept {
-  const Clock::time_point deadline = deadline_after(timeout);
+WaitOutcome MappedRoute::wait(Clock::time_point deadline, const WaitSettings& settings) noexcept {
   shm::DoorbellWaiter waiter(reader_.doorbell(), reader_.wait_count(), settings.spin);
   bool rang = false;
   for (;;) {
@@ -81,8 +91,7 @@ WaitOutcome MappedRoute::wait(std::chrono::nanoseconds timeout,
       // Once more: it may have published before it went.
       return look(deadline).value_or(WaitOutcome::disconnected);
     }
-    const Clock::time_point until =
-        std::min(deadline, deadline_after(std::max(settings.longest_sleep, kShortestSleep)));
+    const Clock::time_point until = one_sleep(deadline, settings);
     switch (waiter.sleep_until(until)) {
       case shm::DoorbellOutcome::interrupted:
         return WaitOutcome::interrupted;
@@ -95,6 +104,34 @@ WaitOutcome MappedRoute::wait(std::chrono::nanoseconds timeout,
         break;
     }
   }
+}
+
+// ---- when one broker follows another -----------------------------------------------------------
+
+WaitOutcome MappedRoute::wait_until_filled(Clock::time_point deadline,
+                                           const WaitSettings& settings) noexcept {
+  shm::DoorbellWaiter waiter(reader_.doorbell(), reader_.wait_count(), settings.spin);
+  for (;;) {
+    if (filled()) return WaitOutcome::ready;
+    if (broker_gone()) return WaitOutcome::disconnected;
+    const Clock::time_point until = one_sleep(deadline, settings);
+    const auto slept = waiter.sleep_until(until);
+    if (slept == shm::DoorbellOutcome::interrupted) return WaitOutcome::interrupted;
+    if (slept == shm::DoorbellOutcome::timed_out && until == deadline) return WaitOutcome::timeout;
+  }
+}
+
+// A dead broker fills no lane any more: once all are joined, an empty rotation is the end.
+bool MappedRoute::drained_to_end() noexcept {
+  if (!swept_) reader_.join_all();
+  swept_ = true;
+  shm::DrainMutex& mutex = reader_.mutex();
+  const auto locked = mutex.lock_reporting();
+  if (locked == shm::LockOutcome::failed || locked == shm::LockOutcome::busy) return true;
+  const auto& cursors = *reinterpret_cast<const shm::CursorHeader*>(cursors_.data());
+  const bool left = mutex.needs_repair() || cursors.rotation.active > 0;
+  mutex.unlock();
+  return !left;
 }
 
 }  // namespace fairlead::guest

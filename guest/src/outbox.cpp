@@ -1,64 +1,33 @@
 #include "outbox.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <string>
 #include <utility>
 
 #include <fairlead/shm/clock.hpp>
 #include <fairlead/shm/constants.hpp>
-#include <fairlead/shm/error.hpp>
 #include <fairlead/shm/topic.hpp>
 
 #include "deadline.hpp"
+#include "link.hpp"
 
 namespace fairlead::guest {
 namespace {
 
-using shm::Access;
 using shm::OutboxKind;
 using shm::OutboxRecord;
-using shm::Segment;
 
-constexpr std::uint64_t kMostSegmentBytes = std::uint64_t{1} << 32;
+// Publishes without a receipt after which the clock is read, and time after which a broker that
+// acknowledges none of them is looked for.
+constexpr std::uint32_t kUnmovedPublishes = 16;
+constexpr std::chrono::nanoseconds kUnmovedFor = std::chrono::milliseconds(50);
 
 constexpr std::uint64_t round_up(std::uint64_t bytes) noexcept {
   return (bytes + shm::kRecordAlignment - 1) / shm::kRecordAlignment * shm::kRecordAlignment;
 }
 
-void check_sizes(const shm::control::OutboxOpened& opened) {
-  const std::uint64_t ring = opened.ring_bytes;
-  const bool sound = ring >= sizeof(OutboxRecord) && (ring & (ring - 1)) == 0 &&
-                     opened.outbox_segment_bytes <= kMostSegmentBytes &&
-                     opened.receipt_segment_bytes <= kMostSegmentBytes &&
-                     opened.outbox_segment_bytes >= shm::kOutboxRingOffset &&
-                     ring <= opened.outbox_segment_bytes - shm::kOutboxRingOffset &&
-                     opened.receipt_segment_bytes >= sizeof(shm::ReceiptHeader);
-  if (sound) return;
-  throw Error(ErrorCode::corrupt,
-              "the outbox that the broker offers is unusable: a ring of " + std::to_string(ring) +
-                  " bytes in " + std::to_string(opened.outbox_segment_bytes) + ", receipts in " +
-                  std::to_string(opened.receipt_segment_bytes));
-}
-
-Segment map_segment(std::vector<shm::UniqueFd>& descriptors, std::size_t index, Access access,
-                    shm::SegmentKind kind, std::uint64_t bytes) {
-  if (index >= descriptors.size()) {
-    throw Error(ErrorCode::protocol, "the broker sent no descriptors with the outbox");
-  }
-  shm::OpenOptions options;
-  options.kind = kind;
-  options.minimum_file_bytes = bytes;
-  options.map_bytes = bytes;
-  options.check_mode = false;
-  if (access == Access::read_write) options.required_seals = F_SEAL_SHRINK | F_SEAL_GROW;
-  return Segment::adopt_descriptor(std::move(descriptors[index]), access, options).value();
-}
-
-std::uint64_t nanoseconds_of(Outbox::Deadline deadline) noexcept {
+std::uint64_t nanoseconds_of(SteadyTime deadline) noexcept {
   return static_cast<std::uint64_t>(
       std::max<std::int64_t>(1, std::chrono::nanoseconds(deadline.time_since_epoch()).count()));
 }
@@ -66,17 +35,14 @@ std::uint64_t nanoseconds_of(Outbox::Deadline deadline) noexcept {
 }  // namespace
 
 Outbox::Outbox(std::shared_ptr<Connection> connection, const shm::control::OutboxOpened& opened,
-               std::vector<shm::UniqueFd> descriptors)
-    : connection_(std::move(connection)),
-      id_((check_sizes(opened), opened.outbox)),
+               std::vector<shm::UniqueFd> descriptors, std::shared_ptr<Link> link)
+    : id_(opened.outbox),
       ring_bytes_(opened.ring_bytes),
-      outbox_(map_segment(descriptors, 0, Access::read_write, shm::SegmentKind::outbox,
-                          opened.outbox_segment_bytes)),
-      receipts_(map_segment(descriptors, 1, Access::read_only, shm::SegmentKind::receipt,
-                            opened.receipt_segment_bytes)),
-      header_(*reinterpret_cast<shm::OutboxHeader*>(outbox_.data())),
-      receipt_(*reinterpret_cast<const shm::ReceiptHeader*>(receipts_.data())),
-      ring_(outbox_.data() + shm::kOutboxRingOffset) {}
+      link_(link && link->can_come_back() ? std::move(link) : nullptr),
+      mapping_(std::make_shared<OutboxMapping>(std::move(connection), opened,
+                                               std::move(descriptors), 1)) {}
+
+Outbox::~Outbox() = default;
 
 PublishOutcome Outbox::publish(std::string_view topic, std::span<const std::byte> payload,
                                const PublishOptions& options) noexcept {
@@ -93,49 +59,68 @@ PublishOutcome Outbox::publish(std::string_view topic, std::span<const std::byte
     return result;
   }
   // A forked child would write over what its parent writes.
-  if (connection_->gone() || !home_.is_here()) {
+  if (!home_.is_here()) {
     result.status = PublishStatus::disconnected;
     return result;
   }
   const bool patient = options.block_for > std::chrono::nanoseconds(0);
-  const Deadline room_deadline = deadline_after(options.block_for);
+  const bool will_wait = options.wait_for_receipt > std::chrono::nanoseconds(0);
+  const SteadyTime room_deadline = deadline_after(options.block_for);
   const Entry entry{topic, payload, record_bytes, patient ? nanoseconds_of(room_deadline) : 0};
-  result.status = enter(entry, room_deadline, result.number);
+  Entered entered;
+  result.status = enter(entry, room_deadline, will_wait, entered);
+  result.number = entered.number;
   if (result.status != PublishStatus::pending) return result;
-  if (options.wait_for_receipt <= std::chrono::nanoseconds(0)) return result;
-  const Deadline from = patient ? room_deadline : std::chrono::steady_clock::now();
-  result.status = wait_for_receipt(result.number, deadline_after(options.wait_for_receipt, from));
+  if (!will_wait) {
+    if (entered.look) (void)come_back(SteadyTime::min());
+    return result;
+  }
+  const SteadyTime from = patient ? room_deadline : std::chrono::steady_clock::now();
+  result.status = wait_for_receipt(result.number, std::move(entered.mapping),
+                                   deadline_after(options.wait_for_receipt, from));
   return result.status == PublishStatus::acknowledged ? outcome(result.number) : result;
 }
 
 // ---- into the ring -----------------------------------------------------------------------------
 
-PublishStatus Outbox::enter(const Entry& entry, Deadline deadline, std::uint64_t& number) noexcept {
+PublishStatus Outbox::enter(const Entry& entry, SteadyTime deadline, bool will_wait,
+                            Entered& entered) noexcept {
   for (bool last_try = false;;) {
-    const std::uint32_t doorbell = receipt_.doorbell.load(std::memory_order_acquire);
+    std::uint32_t doorbell = 0;
+    Mapping full;
     {
       const std::lock_guard guard(mutex_);
+      // While a broker is away that may come back, its ring takes what there is room for.
+      const bool gone = mapping_->connection().gone();
+      if (gone && lost()) return PublishStatus::disconnected;
+      doorbell = mapping_->receipt().doorbell.load(std::memory_order_acquire);
       switch (make_room(entry.record_bytes)) {
         case Room::yes:
           write(entry);
-          number = newest_number_;
-          return show_tail() ? PublishStatus::pending : PublishStatus::disconnected;
+          entered.number = newest_number_;
+          entered.look = !show_tail() || gone || stands_still();
+          if (entered.look && lost()) return PublishStatus::disconnected;
+          if (will_wait) entered.mapping = mapping_;
+          return PublishStatus::pending;
         case Room::corrupt:
           return PublishStatus::corrupt;
         case Room::no:
+          full = mapping_;
           break;
       }
     }
     // Others may take the room as fast as the broker makes it.
     if (last_try) return PublishStatus::outbox_full;
-    switch (wait_until(doorbell, deadline)) {
+    switch (wait_until(*full, doorbell, deadline)) {
       case Waited::rang:
         last_try = std::chrono::steady_clock::now() >= deadline;
         break;
       case Waited::timed_out:
         return PublishStatus::outbox_full;
       case Waited::gone:
-        return PublishStatus::disconnected;
+        if (!come_back(deadline)) return PublishStatus::disconnected;
+        last_try = std::chrono::steady_clock::now() >= deadline;
+        break;
     }
   }
 }
@@ -143,10 +128,11 @@ PublishStatus Outbox::enter(const Entry& entry, Deadline deadline, std::uint64_t
 // Whether the record fits at the tail. Records never wrap: a rest of the ring that is too short is
 // given away.
 Outbox::Room Outbox::make_room(std::uint64_t record_bytes) noexcept {
+  const shm::ReceiptHeader& receipt = mapping_->receipt();
   const std::uint64_t accepted_number =
-      receipt_.accepted_number.load(std::memory_order_acquire);  // sync: receipt
+      receipt.accepted_number.load(std::memory_order_acquire);  // sync: receipt
   const std::uint64_t accepted =
-      receipt_.accepted_bytes.load(std::memory_order_acquire);  // sync: accepted-bytes
+      receipt.accepted_bytes.load(std::memory_order_acquire);  // sync: accepted-bytes
   if (accepted > tail_ || tail_ - accepted > ring_bytes_ || accepted_number > newest_number_) {
     return Room::corrupt;
   }
@@ -172,7 +158,7 @@ void Outbox::write_filler(std::uint64_t rest) noexcept {
     OutboxRecord filler{};
     filler.record_bytes = static_cast<std::uint32_t>(rest);
     filler.kind = OutboxKind::filler;
-    std::memcpy(ring_ + (tail_ & (ring_bytes_ - 1)), &filler, sizeof filler);
+    std::memcpy(mapping_->ring() + (tail_ & (ring_bytes_ - 1)), &filler, sizeof filler);
   }
   tail_ += rest;
 }
@@ -186,7 +172,7 @@ void Outbox::write(const Entry& entry) noexcept {
       .publish_number = ++newest_number_,
       .block_until_nanoseconds = entry.block_until_nanoseconds,
   };
-  std::byte* const at = ring_ + (tail_ & (ring_bytes_ - 1));
+  std::byte* const at = mapping_->ring() + (tail_ & (ring_bytes_ - 1));
   std::memcpy(at, &record, sizeof record);
   if (!entry.payload.empty()) {
     std::memcpy(at + sizeof record, entry.payload.data(), entry.payload.size());
@@ -198,11 +184,29 @@ void Outbox::write(const Entry& entry) noexcept {
 // Store the tail, full fence, load the flag; the broker stores the flag, full fence, loads the
 // tail. So either we see that it sleeps, or it sees our record.
 bool Outbox::show_tail() noexcept {
-  header_.tail.store(tail_, std::memory_order_release);  // sync: outbox-tail
+  mapping_->header().tail.store(tail_, std::memory_order_release);  // sync: outbox-tail
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (receipt_.broker_asleep.load(std::memory_order_relaxed) == 0)
+  if (mapping_->receipt().broker_asleep.load(std::memory_order_relaxed) == 0)
     return true;  // sync: broker-asleep
-  return connection_->kick(id_);
+  return mapping_->connection().kick(id_);
+}
+
+// A broker that was killed while it was awake gets no kick that would fail.
+bool Outbox::stands_still() noexcept {
+  if (!link_) return false;
+  const std::uint64_t accepted =
+      mapping_->receipt().accepted_number.load(std::memory_order_relaxed);
+  if (accepted != seen_accepted_) {
+    seen_accepted_ = accepted;
+    unmoved_ = 0;
+    return false;
+  }
+  if (unmoved_++ % kUnmovedPublishes != 0) return false;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (unmoved_ == 1) unmoved_since_ = now;
+  if (now - unmoved_since_ < kUnmovedFor) return false;
+  unmoved_since_ = now;
+  return true;
 }
 
 // ---- receipts ----------------------------------------------------------------------------------
@@ -213,15 +217,23 @@ PublishOutcome Outbox::outcome(std::uint64_t number) noexcept {
   const std::lock_guard guard(mutex_);
   if (number == 0 || number > newest_number_) return result;
   result.number = number;
-  if (newest_number_ - number >= shm::kReceiptEntries) {
+  const ReceiptPage* page = mapping_->receipts().get();
+  // What came before was accepted; by the broker before the last one, nobody knows with what.
+  const bool earlier = number < page->first_number();
+  if (earlier) page = last_receipts_.get();
+  if (newest_number_ - number >= shm::kReceiptEntries ||
+      (earlier && (page == nullptr || number < page->first_number()))) {
     result.status = PublishStatus::forgotten;
     return result;
   }
-  if (receipt_.accepted_number.load(std::memory_order_acquire) < number) {  // sync: receipt
-    result.status = connection_->gone() ? PublishStatus::disconnected : PublishStatus::pending;
+  const shm::ReceiptHeader& words = page->words();
+  if (!earlier &&
+      words.accepted_number.load(std::memory_order_acquire) < number) {  // sync: receipt
+    const bool gone = mapping_->connection().gone() && lost();
+    result.status = gone ? PublishStatus::disconnected : PublishStatus::pending;
     return result;
   }
-  const shm::Receipt& receipt = receipt_.receipts[number % shm::kReceiptEntries];
+  const shm::Receipt& receipt = words.receipts[number % shm::kReceiptEntries];
   const bool ours = receipt.publish_number.load(std::memory_order_acquire) == number;
   result.status = ours ? PublishStatus::acknowledged : PublishStatus::corrupt;
   if (!ours) return result;
@@ -233,27 +245,40 @@ PublishOutcome Outbox::outcome(std::uint64_t number) noexcept {
   return result;
 }
 
-PublishStatus Outbox::wait_for_receipt(std::uint64_t number, Deadline deadline) noexcept {
+PublishStatus Outbox::wait_for_receipt(std::uint64_t number, Mapping mapping,
+                                       SteadyTime deadline) noexcept {
   for (;;) {
-    const std::uint32_t doorbell = receipt_.doorbell.load(std::memory_order_acquire);
-    if (receipt_.accepted_number.load(std::memory_order_acquire) >= number) {  // sync: receipt
+    const shm::ReceiptHeader& receipt = mapping->receipt();
+    const std::uint32_t doorbell = receipt.doorbell.load(std::memory_order_acquire);
+    if (receipt.accepted_number.load(std::memory_order_acquire) >= number) {  // sync: receipt
       return PublishStatus::acknowledged;
     }
-    switch (wait_until(doorbell, deadline)) {
+    switch (wait_until(*mapping, doorbell, deadline)) {
       case Waited::rang:
         break;
       case Waited::timed_out:
         return PublishStatus::pending;
       case Waited::gone:
-        return PublishStatus::disconnected;
+        if (!come_back(deadline)) return PublishStatus::disconnected;
+        mapping = this->mapping();
+        if (mapping->connection().gone() && std::chrono::steady_clock::now() >= deadline) {
+          return PublishStatus::pending;
+        }
+        break;
     }
   }
 }
 
 FlushOutcome Outbox::flush(std::chrono::nanoseconds timeout) noexcept {
-  const std::uint64_t newest = newest_number();
+  std::uint64_t newest = 0;
+  Mapping mapping;
+  {
+    const std::lock_guard guard(mutex_);
+    newest = newest_number_;
+    mapping = mapping_;
+  }
   if (newest == 0) return FlushOutcome::done;
-  switch (wait_for_receipt(newest, deadline_after(timeout))) {
+  switch (wait_for_receipt(newest, std::move(mapping), deadline_after(timeout))) {
     case PublishStatus::acknowledged:
       return FlushOutcome::done;
     case PublishStatus::disconnected:
@@ -266,6 +291,11 @@ FlushOutcome Outbox::flush(std::chrono::nanoseconds timeout) noexcept {
 std::uint64_t Outbox::newest_number() noexcept {
   const std::lock_guard guard(mutex_);
   return newest_number_;
+}
+
+Outbox::Mapping Outbox::mapping() noexcept {
+  const std::lock_guard guard(mutex_);
+  return mapping_;
 }
 
 }  // namespace fairlead::guest

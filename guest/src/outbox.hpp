@@ -1,6 +1,7 @@
-// The guest's outbox and the receipts that come back: two mappings and the rules of moving in them.
+// The guest's outbox and the receipts that come back, over all lives of the broker.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,22 +12,24 @@
 #include <vector>
 
 #include <fairlead/guest/publisher.hpp>
-#include <fairlead/shm/segment.hpp>
 
 #include "connection.hpp"
+#include "deadline.hpp"
+#include "fork_watch.hpp"
+#include "outbox_mapping.hpp"
 
 namespace fairlead::guest {
 
-/// Thread-safe. The outbox's words are written here and never read back; the receipts' are the
-/// broker's, and checked.
+class Link;
+
+/// Thread-safe. The outbox's words are written here, and read back only to hand over again what a
+/// dead broker had not acknowledged; the receipts' are the broker's, and checked.
 class Outbox {
  public:
-  using Deadline = std::chrono::steady_clock::time_point;
-
-  /// `descriptors`: outbox, receipts. Checks sizes, seals and headers, then maps. Throws Error:
-  /// corrupt, truncated, wrong_layout, foreign_segment, protocol, out_of_memory.
+  /// As OutboxMapping(). `link`: null if there is no coming back.
   Outbox(std::shared_ptr<Connection> connection, const shm::control::OutboxOpened& opened,
-         std::vector<shm::UniqueFd> descriptors);
+         std::vector<shm::UniqueFd> descriptors, std::shared_ptr<Link> link = nullptr);
+  ~Outbox();
 
   PublishOutcome publish(std::string_view topic, std::span<const std::byte> payload,
                          const PublishOptions& options) noexcept;
@@ -35,7 +38,17 @@ class Outbox {
   [[nodiscard]] std::uint64_t newest_number() noexcept;
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
 
+  // ---- the link's ------------------------------------------------------------------------------
+
+  /// Hands over to the broker at the other end what the last one had not acknowledged. Throws Error
+  /// when that connection is of no use any more. One thread at a time.
+  void resume(const std::shared_ptr<Connection>& connection);
+  /// No broker knows it any more.
+  void lose() noexcept { lost_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool given_up() const noexcept { return lost_.load(std::memory_order_acquire); }
+
  private:
+  using Mapping = std::shared_ptr<OutboxMapping>;
   enum class Room : std::uint8_t { yes, no, corrupt };
   enum class Waited : std::uint8_t { rang, timed_out, gone };
 
@@ -45,29 +58,47 @@ class Outbox {
     std::uint64_t record_bytes;
     std::uint64_t block_until_nanoseconds;
   };
+  struct Entered {
+    std::uint64_t number = 0;
+    Mapping mapping;    // that it went into; only if somebody will wait for its receipt
+    bool look = false;  // the broker has not acknowledged anything for a while
+  };
 
-  [[nodiscard]] PublishStatus enter(const Entry& entry, Deadline deadline,
-                                    std::uint64_t& number) noexcept;
+  [[nodiscard]] PublishStatus enter(const Entry& entry, SteadyTime deadline, bool will_wait,
+                                    Entered& entered) noexcept;
   [[nodiscard]] Room make_room(std::uint64_t record_bytes) noexcept;
   void write(const Entry& entry) noexcept;
   void write_filler(std::uint64_t rest) noexcept;
   [[nodiscard]] bool show_tail() noexcept;
-  [[nodiscard]] PublishStatus wait_for_receipt(std::uint64_t number, Deadline deadline) noexcept;
-  [[nodiscard]] Waited wait_until(std::uint32_t seen_doorbell, Deadline deadline) noexcept;
+  [[nodiscard]] bool stands_still() noexcept;
+  [[nodiscard]] PublishStatus wait_for_receipt(std::uint64_t number, Mapping mapping,
+                                               SteadyTime deadline) noexcept;
+  [[nodiscard]] static Waited wait_until(const OutboxMapping& mapping, std::uint32_t seen_doorbell,
+                                         SteadyTime deadline) noexcept;
 
-  const std::shared_ptr<Connection> connection_;
+  /// Once the broker is gone: for good.
+  [[nodiscard]] bool lost() const noexcept;
+  /// For who found the broker gone: false if it is for good, true if it is back or the time is up.
+  [[nodiscard]] bool come_back(SteadyTime deadline) noexcept;
+  [[nodiscard]] Mapping mapping() noexcept;
+  [[nodiscard]] std::uint64_t first_without_receipt();
+  void copy_rest(OutboxMapping& to);
+  [[nodiscard]] bool read_record(std::uint64_t& position, shm::OutboxRecord& record) const;
+
   const std::uint64_t id_;
   const std::uint64_t ring_bytes_;
   const HomeProcess home_;
-  const shm::Segment outbox_;
-  const shm::Segment receipts_;
-  shm::OutboxHeader& header_;
-  const shm::ReceiptHeader& receipt_;
-  std::byte* const ring_;
+  const std::shared_ptr<Link> link_;
+  std::atomic<bool> lost_{false};
 
   std::mutex mutex_;
-  std::uint64_t tail_ = 0;           // guarded by mutex_, as is the next
+  Mapping mapping_;  // guarded by mutex_, as are the next
+  std::shared_ptr<const ReceiptPage> last_receipts_;
+  std::uint64_t tail_ = 0;
   std::uint64_t newest_number_ = 0;  // given out
+  std::uint64_t seen_accepted_ = 0;
+  std::uint32_t unmoved_ = 0;  // publishes since that changed
+  SteadyTime unmoved_since_{};
 };
 
 }  // namespace fairlead::guest

@@ -17,16 +17,19 @@ constexpr std::chrono::nanoseconds kLongestSleep(shm::kLongestSleepNanoseconds);
 
 }  // namespace
 
-Outbox::Waited Outbox::wait_until(std::uint32_t seen_doorbell, Deadline deadline) noexcept {
+Outbox::Waited Outbox::wait_until(const OutboxMapping& mapping, std::uint32_t seen_doorbell,
+                                  SteadyTime deadline) noexcept {
+  const std::atomic<std::uint32_t>& bell = mapping.receipt().doorbell;
+  Connection& connection = mapping.connection();
   std::chrono::nanoseconds sleep = kFirstSleep;
   for (;;) {
-    if (receipt_.doorbell.load(std::memory_order_acquire) != seen_doorbell) return Waited::rang;
-    if (connection_->gone()) return Waited::gone;
+    if (bell.load(std::memory_order_acquire) != seen_doorbell) return Waited::rang;
+    if (connection.gone()) return Waited::gone;
     const SteadyTime now = std::chrono::steady_clock::now();
     if (now >= deadline) {
-      return connection_->look_whether_gone() ? Waited::gone : Waited::timed_out;
+      return connection.look_whether_gone() ? Waited::gone : Waited::timed_out;
     }
-    const auto slept = shm::futex_wait(receipt_.doorbell, seen_doorbell,
+    const auto slept = shm::futex_wait(bell, seen_doorbell,
                                        std::min<std::chrono::nanoseconds>(sleep, deadline - now));
     switch (slept) {
       case shm::FutexOutcome::woken:
@@ -34,7 +37,7 @@ Outbox::Waited Outbox::wait_until(std::uint32_t seen_doorbell, Deadline deadline
       case shm::FutexOutcome::interrupted:
         break;
       case shm::FutexOutcome::timed_out:
-        if (connection_->look_whether_gone()) return Waited::gone;
+        if (connection.look_whether_gone()) return Waited::gone;
         sleep = std::min(sleep * 2, kLongestSleep);
         break;
       case shm::FutexOutcome::failed:

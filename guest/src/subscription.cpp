@@ -3,11 +3,11 @@
 #include <limits>
 #include <utility>
 
-#include "mapped_route.hpp"
+#include "resumable_route.hpp"
 
 namespace fairlead::guest {
 
-Subscription::Subscription(std::shared_ptr<MappedRoute> route, WaitSettings waiting) noexcept
+Subscription::Subscription(std::shared_ptr<ResumableRoute> route, WaitSettings waiting) noexcept
     : route_(std::move(route)), waiting_(waiting) {}
 
 Subscription::Subscription(Subscription&&) noexcept = default;
@@ -15,7 +15,7 @@ Subscription& Subscription::operator=(Subscription&&) noexcept = default;
 Subscription::~Subscription() = default;
 
 Subscription Subscription::from_descriptors(SharedRoute shared, WaitSettings waiting) {
-  return {std::make_shared<MappedRoute>(std::move(shared), nullptr), waiting};
+  return {std::make_shared<ResumableRoute>(std::move(shared), nullptr, nullptr), waiting};
 }
 
 Batch Subscription::drain(std::uint64_t byte_budget) noexcept {
@@ -33,30 +33,31 @@ WaitOutcome Subscription::wait(std::chrono::nanoseconds timeout) noexcept {
   return route_->wait(timeout, waiting_);
 }
 
-int Subscription::descriptor() const noexcept { return route_->wake_up(); }
+int Subscription::descriptor() const noexcept { return route_->descriptor(); }
 
-shm::RouteState Subscription::state() const noexcept { return route_->reader().state(); }
+shm::RouteState Subscription::state() const noexcept { return route_->state(); }
 
 std::uint64_t Subscription::number() const noexcept { return route_->subscription(); }
 
 shm::Boundary Subscription::boundary() const noexcept {
-  return route_->reader().identity().boundary;
+  return route_->first()->reader().identity().boundary;
 }
 
 std::string Subscription::pattern() const {
-  return std::string(route_->reader().identity().pattern.view());
+  return std::string(route_->first()->reader().identity().pattern.view());
 }
 
 std::optional<RouteEnd> Subscription::end(std::chrono::nanoseconds timeout) const {
-  const auto& connection = route_->connection();
-  return connection ? connection->end_of(number(), timeout) : std::nullopt;
+  return route_->end(timeout);
 }
 
 SharedRoute Subscription::share() const { return route_->share(); }
 
 void Subscription::set_waiting(WaitSettings waiting) noexcept { waiting_ = waiting; }
 
-std::span<const std::byte> Subscription::mapping() const noexcept { return route_->mapping(); }
+std::span<const std::byte> Subscription::mapping() const noexcept {
+  return route_->first()->mapping();
+}
 
 std::string_view to_string(WaitOutcome outcome) noexcept {
   switch (outcome) {

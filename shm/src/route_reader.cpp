@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fairlead/shm/route_remains.hpp>
 #include <fairlead/shm/untrusted.hpp>
-#include <fairlead/shm/word_copy.hpp>
 
 namespace fairlead::shm {
 
@@ -23,13 +23,6 @@ RouteReader::RouteReader(std::span<const std::byte> route, std::span<std::byte> 
 // ---- finding things in the segment
 // ---------------------------------------------------------------
 
-bool RouteReader::readable(std::uint64_t offset, std::uint64_t bytes) noexcept {
-  // Beyond the committed bytes there is no file, only SIGBUS.
-  const std::uint64_t limit =
-      std::min(route_bytes_, route_->committed_bytes.load(std::memory_order_relaxed));
-  return fits(offset, bytes, limit);
-}
-
 const LaneHead* RouteReader::lane_head(std::uint32_t lane) const noexcept {
   if (lane >= capacity_) return nullptr;
   const std::uint64_t offset =
@@ -39,35 +32,17 @@ const LaneHead* RouteReader::lane_head(std::uint32_t lane) const noexcept {
   return &reinterpret_cast<const LanePage*>(base_ + offset)->heads[lane % kLanesPerPage];
 }
 
-// What stands at `offset`, if it is record `count` of the lane. The memory may be given to another
-// lane while we read: then the lane's head has moved, the claim will fail, and whatever was read
-// here is dropped. Until then it only has to be harmless: every offset is checked.
-std::optional<RouteReader::Found> RouteReader::record_at(std::uint64_t offset, std::uint32_t lane,
-                                                         std::uint64_t count) noexcept {
-  if (offset % kRecordAlignment != 0 || !readable(offset, sizeof(JumpRecord))) return std::nullopt;
-  if (const auto jump = load_words<JumpRecord>(base_ + offset); jump.kind == RecordKind::jump)
-    offset = jump.target;
-  if (offset % kRecordAlignment != 0 || !readable(offset, sizeof(RecordHeader)))
-    return std::nullopt;
-  const Found found{load_words<RecordHeader>(base_ + offset), offset};
-  const RecordHeader& record = found.record;
-  if (record.kind != RecordKind::message || record.count != count || record.lane != lane)
-    return std::nullopt;
-  if (record.record_bytes < sizeof(RecordHeader) + found.cost() ||
-      !readable(offset, record.record_bytes))
-    return std::nullopt;
-  if (record.chunk_distance > offset || record.chunk_distance % kRecordAlignment != 0)
-    return std::nullopt;
-  const auto chunk = load_words<ChunkHeader>(base_ + offset - record.chunk_distance);
-  const bool sound = chunk.lane == lane && chunk.principal_bytes <= kMaximumPrincipalBytes &&
-                     sizeof(ChunkHeader) + chunk.principal_bytes <= record.chunk_distance;
-  return sound ? std::optional(found) : std::nullopt;
+std::optional<FoundRecord> RouteReader::record_at(std::uint64_t offset, std::uint32_t lane,
+                                                  std::uint64_t count) noexcept {
+  // Beyond the committed bytes there is no file, only SIGBUS.
+  const std::uint64_t limit =
+      std::min(route_bytes_, route_->committed_bytes.load(std::memory_order_relaxed));
+  return find_record(base_, limit, offset, lane, count);
 }
 
 // A word that is 2^32 records old looks as if it were for this count: only the record itself tells.
-std::optional<RouteReader::Found> RouteReader::locate(const LaneHead& head,
-                                                      const LaneCursor& cursor, std::uint32_t lane,
-                                                      std::uint64_t count) noexcept {
+std::optional<FoundRecord> RouteReader::locate(const LaneHead& head, const LaneCursor& cursor,
+                                               std::uint32_t lane, std::uint64_t count) noexcept {
   // The broker's word first: it is of the lane's present life.  // sync: lane-floor
   const std::uint64_t floor = head.floors[count % 2].load(std::memory_order_acquire);
   for (const std::uint64_t place : {floor, cursor.positions[0].load(std::memory_order_relaxed),
@@ -173,6 +148,62 @@ void RouteReader::rebuild(Rotation& rotation, bool from_nothing) noexcept {
     cursors_->activations_seen -= kActivationLogEntries;
   }
   for (const auto& [activation, lane] : found) join_one(rotation, lane);
+}
+
+// ---- the end of an epoch -----------------------------------------------------------------------
+
+void RouteReader::join_all() noexcept {
+  if (!usable_) return;
+  DrainMutex& mutex = cursors_->mutex;
+  const LockOutcome locked = mutex.lock_reporting();
+  if (locked == LockOutcome::failed || locked == LockOutcome::busy) return;
+  Rotation rotation(cursors_->rotation, Entries{lanes_}, capacity_);
+  rebuild(rotation, mutex.needs_repair());
+  if (mutex.needs_repair()) mutex.mark_repaired();
+  mutex.unlock();
+}
+
+RouteReader::EndedLoss RouteReader::final_loss() noexcept {
+  EndedLoss loss;
+  if (!usable_) return loss;
+  DrainMutex& mutex = cursors_->mutex;
+  const LockOutcome locked = mutex.lock_reporting();
+  if (locked == LockOutcome::failed || locked == LockOutcome::busy) return loss;
+  // Its writer may have died inside of the guard that read_ended_loss() waits for.
+  const std::uint64_t told = route_->loss.messages.load(std::memory_order_acquire);
+  if (told != cursors_->reported_loss_messages) {
+    loss = {told - cursors_->reported_loss_messages,
+            route_->loss.bytes.load(std::memory_order_relaxed) - cursors_->reported_loss_bytes,
+            route_->loss.last_sequence.load(std::memory_order_relaxed),
+            route_->loss.reason.load(std::memory_order_relaxed)};
+    cursors_->reported_loss_messages += loss.messages;
+    cursors_->reported_loss_bytes += loss.bytes;
+  }
+  const RouteRemains remains({base_, route_bytes_}, capacity_);
+  for (std::uint32_t lane = 0; lane < capacity_; ++lane) {
+    const LaneHead* head = lane_head(lane);
+    if (head == nullptr) {
+      lane |= kLanesPerPage - 1;
+      continue;
+    }
+    const std::uint32_t generation = head->generation.load(std::memory_order_acquire);
+    LaneCursor& cursor = lanes_[lane];
+    if (generation == 0 || head->in_use.load(std::memory_order_relaxed) == 0 ||
+        has_messages(*head, cursor) || remains.counted_as_ended(lane, generation))
+      continue;
+    adopt_generation(cursor, *head, generation);
+    const auto missing = static_cast<std::uint32_t>(head->tail.load(std::memory_order_acquire)) -
+                         cursor.expected_count;
+    if (missing == 0) continue;
+    const std::uint64_t cost = remains.cost_up_to_tail(lane).value_or(cursor.expected_bytes);
+    loss.messages += missing;
+    loss.bytes += cost - std::min(cost, cursor.expected_bytes);
+    if (loss.reason == LossReason::none) loss.reason = LossReason::budget;
+    cursor.expected_count += missing;
+    cursor.expected_bytes = cost;
+  }
+  mutex.unlock();
+  return loss;
 }
 
 }  // namespace fairlead::shm

@@ -204,6 +204,8 @@ RouteReader::Outcome RouteReader::drain_locked(Claim& claim) noexcept {
       return Outcome::closed;
     case RouteState::poisoned:
       return Outcome::poisoned;
+    case RouteState::filling:  // whoever drains asks before
+      return Outcome::empty;
     case RouteState::none:
       break;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include <fairlead/shm/word_copy.hpp>
 
@@ -15,9 +16,6 @@ using detail::record_size;
 using detail::show;
 
 namespace {
-
-// Entries of the private index that a lane without an owner keeps: a burst must not stay in memory.
-constexpr std::size_t kPlacesKept = 64;
 
 std::uint64_t arena_capacity(const RouteIdentity& identity) noexcept {
   const std::uint64_t cap = std::max<std::uint64_t>(identity.cap_bytes, kSuperblockBytes);
@@ -44,118 +42,6 @@ LaneHead& RouteWriter::lane_head(Lane lane) noexcept {
 
 LaneStatistics& RouteWriter::lane_statistics(Lane lane) noexcept {
   return pages_[lane / kLanesPerPage].words->statistics[lane % kLanesPerPage];
-}
-
-// ---- lanes --------------------------------------------------------------------------------------
-
-bool RouteWriter::ensure_page(Lane lane) {
-  const std::size_t number = lane / kLanesPerPage;
-  if (number < pages_.size() && pages_[number].words != nullptr) return true;
-  if (number >= pages_.size()) pages_.resize(number + 1);
-  const auto offset = arena_.allocate(sizeof(LanePage));
-  if (!offset) return false;
-  std::memset(at(*offset), 0, sizeof(LanePage));
-  pages_[number] = {reinterpret_cast<LanePage*>(at(*offset)), *offset, 0};
-  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
-  // Slots that were used before the page was freed go on where they stopped.
-  const auto first = static_cast<Lane>(number * kLanesPerPage);
-  for (Lane each = first; each < first + kLanesPerPage && each < lanes_.size(); ++each) {
-    show(lane_head(each).tail, lanes_[each].tail);
-    show(lane_head(each).generation, lanes_[each].generation);
-  }
-  show(route_.committed_bytes, arena_.committed_bytes());
-  route_.lane_pages[number].store(static_cast<std::uint32_t>(*offset / kMinimumChunkBytes),
-                                  std::memory_order_release);
-  return true;
-}
-
-// Pages lie anywhere in the segment and would keep large messages out of it for ever. The first one
-// stays: a route with few principals opens and closes lanes all the time.
-void RouteWriter::free_idle_pages() {
-  for (std::size_t number = 1; number < pages_.size(); ++number) {
-    Page& page = pages_[number];
-    if (page.words == nullptr || page.open_lanes != 0) continue;
-    {
-      const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
-      // For a reader that stands here: none of its lanes lives.
-      for (LaneHead& head : page.words->heads) head.generation.store(0, std::memory_order_release);
-      route_.lane_pages[number].store(0, std::memory_order_release);
-    }
-    page.words = nullptr;
-    reclaimer_.retire(page.offset, sizeof(LanePage), reclaimer_.stamp_of_now());
-  }
-}
-
-void RouteWriter::reclaim() {
-  if (poisoned_) return;
-  free_idle_pages();
-  reclaimer_.reclaim();
-}
-
-std::optional<Lane> RouteWriter::open_lane(std::string_view principal) {
-  Lane lane = 0;
-  if (!free_lanes_.empty()) {
-    lane = free_lanes_.back();
-    if (!ensure_page(lane)) return std::nullopt;
-    free_lanes_.pop_back();
-  } else {
-    lane = static_cast<Lane>(lanes_.size());
-    if (lane >= capacity_ || !ensure_page(lane)) return std::nullopt;
-    lanes_.emplace_back();
-  }
-  LaneState& state = lanes_[lane];
-  state.principal.assign(principal);
-  state.in_use = true;
-  state.next_chunk_bytes = kMinimumChunkBytes;
-  state.lost_from = state.lost_to = state.tail;
-  state.lost_bytes = 0;
-  if (++state.generation == 0) state.generation = 1;  // 0 means never used
-  ++pages_[lane / kLanesPerPage].open_lanes;
-  ++open_lanes_;
-  totals_.lanes_high = std::max<std::uint64_t>(totals_.lanes_high, open_lanes_);
-
-  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
-  LaneHead& head = lane_head(lane);
-  show(head.base_count, state.tail);
-  show(head.base_bytes, state.bytes);
-  show(head.in_use, 1);
-  head.generation.store(state.generation, std::memory_order_release);
-  LaneStatistics& statistics = lane_statistics(lane);
-  show(statistics.validated_head, state.head);
-  show(statistics.evicted, 0);
-  show(statistics.queued_bytes, 0);
-  show(statistics.queued_bytes_high_water, 0);
-  show(statistics.queued_high_water, 0);
-  show(statistics.uncovered_visits, 0);
-  show(statistics.refused, 0);
-  show(statistics.chunk, 0);
-  show(route_.counters.active_lanes, open_lanes_);
-  show(route_.counters.active_lanes_high_water, totals_.lanes_high);
-  return lane;
-}
-
-RouteWriter::Loss RouteWriter::close_lane(Lane lane) {
-  LaneState& state = lanes_[lane];
-  Loss loss;
-  if (state.lost_to == state.tail && state.lost_from != state.lost_to)
-    loss = {state.lost_to - state.lost_from, state.lost_bytes, state.lost_sequence};
-  for (std::size_t each = 0; each < state.chunks.size(); ++each) retire(state.chunks[each]);
-  state.chunks.clear();
-  state.places.clear(kPlacesKept);
-  state.write_offset = state.write_end = 0;
-  state.in_use = false;
-  state.principal.clear();
-  --pages_[lane / kLanesPerPage].open_lanes;
-  --open_lanes_;
-  free_lanes_.push_back(lane);
-
-  const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
-  totals_.uncovered += lane_statistics(lane).uncovered_visits.load(std::memory_order_relaxed);
-  show(route_.counters.uncovered_visits, totals_.uncovered);
-  show(lane_head(lane).in_use, 0);
-  show(route_.counters.active_lanes, open_lanes_);
-  publish_arena_counters();
-  return loss;
 }
 
 // ---- chunks ------------------------------------------------------------------------------------
@@ -237,9 +123,40 @@ void RouteWriter::retire(const Chunk& chunk) {
 void RouteWriter::retire_passed(LaneState& state) {
   // Strictly behind the head: a reader that stands at a chunk's end still needs its jump.
   while (state.chunks.size() > 1 && state.chunks.front().end_count < state.head) {
-    retire(state.chunks.front());
+    const Chunk& front = state.chunks.front();
+    // The next broker reads there who published it.
+    const bool holds_push = state.pushed_sequence != 0 && state.pushed_count >= front.first_count &&
+                            state.pushed_count < front.end_count;
+    if (holds_push) {
+      state.kept = front;
+    } else {
+      retire(front);
+    }
     state.chunks.pop_front();
   }
+}
+
+// Before the tail: who finds a tail that is beyond it knows that the message is in (R34).
+void RouteWriter::note_push(LaneState& state, Lane lane, std::uint64_t offset,
+                            const MessageStamp& stamp) {
+  if (stamp.publisher == 0) return;
+  state.pushed_count = state.tail;
+  state.pushed_sequence = stamp.sequence;
+  lane_head(lane).newest_push.store(LanePosition::pack(state.tail, offset),
+                                    std::memory_order_release);  // sync: newest-push
+  if (state.kept) retire(*std::exchange(state.kept, std::nullopt));
+}
+
+bool RouteWriter::carry(std::span<const PushMark> pushes) {
+  if (pushes.empty()) return true;
+  const auto offset = arena_.allocate(ChunkArena::block_bytes(pushes.size_bytes()));
+  if (!offset) return false;
+  show(route_.committed_bytes, arena_.committed_bytes());
+  for (std::size_t each = 0; each < pushes.size(); ++each)
+    store_words(at(*offset) + each * sizeof(PushMark), pushes[each]);
+  show(route_.carried_push_count, static_cast<std::uint32_t>(pushes.size()));
+  route_.carried_pushes.store(*offset, std::memory_order_release);
+  return true;
 }
 
 // ---- appending ---------------------------------------------------------------------------------
@@ -295,6 +212,7 @@ void RouteWriter::publish_record(LaneState& state, Lane lane, std::uint64_t offs
       .publish_number = stamp.publish_number};
   store_words(at(offset), record);
   std::memcpy(at(offset) + sizeof record + payload_bytes, topic.data(), topic.size());
+  note_push(state, lane, offset, stamp);
 
   const std::uint64_t cost = payload_bytes + topic.size();
   const bool was_empty = state.head == state.tail;

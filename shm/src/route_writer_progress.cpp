@@ -196,7 +196,6 @@ void RouteWriter::publish_arena_counters() noexcept {
   if (poisoned_) return;
   show(route_.counters.held_messages,
        std::min(load_untrusted(cursors_.messages_held), totals_.delivered));
-  show(route_.counters.duplicates_dropped, load_untrusted(cursors_.duplicates_dropped));
 }
 
 void RouteWriter::count_refusal(Refusal reason, std::optional<Lane> lane) noexcept {
@@ -211,15 +210,19 @@ void RouteWriter::count_refusal(Refusal reason, std::optional<Lane> lane) noexce
   show(statistics.refused, statistics.refused.load(std::memory_order_relaxed) + 1);
 }
 
+void RouteWriter::count_duplicate() noexcept {
+  show(route_.counters.duplicates_dropped, ++totals_.duplicates);
+}
+
 void RouteWriter::add_aggregate_loss(const Loss& loss, LossReason reason) noexcept {
   if (loss.messages == 0) return;
   totals_.lost_messages += loss.messages;
   totals_.lost_bytes += loss.bytes;
   const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
-  show(route_.loss.messages, totals_.lost_messages);
   show(route_.loss.bytes, totals_.lost_bytes);
   show(route_.loss.last_sequence, loss.last_sequence);
   show(route_.loss.reason, reason);
+  route_.loss.messages.store(totals_.lost_messages, std::memory_order_release);
 }
 
 void RouteWriter::poison(Refusal reason) noexcept {

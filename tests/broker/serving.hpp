@@ -77,8 +77,8 @@ class Serving : public testing::Test, protected OutboxSupervisor {
         service_(delivery_, *this, {.spin_nanoseconds = 0}, [this] { return now_; }),
         stamp_("test", 1) {}
 
-  Refusal check(const OutboxOwner&, std::string_view, std::uint64_t,
-                std::uint64_t) noexcept override {
+  Refusal check(const OutboxOwner&, std::string_view, std::uint64_t, std::uint64_t,
+                bool) noexcept override {
     return refusal_;
   }
   void published(const OutboxOwner& owner, const PublishReport& report,

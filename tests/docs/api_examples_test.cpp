@@ -16,6 +16,7 @@
 #include <fairlead/broker/broker.hpp>
 #include <fairlead/guest/guest.hpp>
 #include <fairlead/guest/keeper.hpp>
+#include <fairlead/shm/control_socket.hpp>
 
 #include "support/child_process.hpp"
 
@@ -106,6 +107,22 @@ TEST_F(ApiExample, gate) {
   const auto batch = route.drain();
   ASSERT_EQ(batch.size(), 1U);
   EXPECT_EQ(batch.front().text(), "seen");
+}
+
+TEST_F(ApiExample, coming_back) {
+  const std::string path = broker_.socket_path();
+  std::ostringstream out;
+  // [coming-back]
+  fairlead::guest::AttachOptions attach;
+  attach.descriptor = fairlead::shm::connect_control(path, 1s);
+  attach.resume_for = 10s;
+  attach.reconnect = [path](std::chrono::nanoseconds timeout) {
+    return fairlead::shm::connect_control(path, timeout);  // throws while nobody is there
+  };
+  auto guest = fairlead::guest::Guest::attach(std::move(attach));
+  out << "epoch " << guest.welcome().epoch << "\n";  // grows with each restart
+  // [end]
+  EXPECT_NE(out.str(), "epoch 0\n");
 }
 
 TEST_F(ApiExample, attach_and_drain) {

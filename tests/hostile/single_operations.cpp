@@ -29,7 +29,7 @@ WriterOperations::WriterOperations(Choices& choices, RandomTampering& tampering,
 // each head that is seen: an eviction that is outrun by a claim sees two.
 bool WriterOperations::may_load_again(const void* word) {
   const shm::CursorHeader& cursors = memory_.cursors();
-  if (word == &cursors.messages_held || word == &cursors.duplicates_dropped) return true;
+  if (word == &cursors.messages_held) return true;
   if (word == &cursors.batches) return true;
   return std::any_of(lanes_.begin(), lanes_.end(), [&](Lane lane) {
     const shm::RotationEntry& entry = memory_.cursor(lane).rotation;
@@ -98,7 +98,7 @@ void WriterOperations::step() {
       break;
     case 7:
       if (writer_.depth(lane) != 0) break;
-      operate("close_lane", [&] { (void)writer_.close_lane(lane); });
+      operate("close_lane", [&] { (void)writer_.close_lane(lane, shm::LossReason::budget); });
       lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(which));
       break;
     default:

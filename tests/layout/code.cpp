@@ -51,8 +51,10 @@ std::vector<Structure> of_the_route() {
           {FIELD(RouteHeader, segment), FIELD(RouteHeader, identity), FIELD(RouteHeader, doorbell),
            FIELD(RouteHeader, state), FIELD(RouteHeader, activations),
            FIELD(RouteHeader, committed_bytes), FIELD(RouteHeader, poison_reason),
-           FIELD(RouteHeader, snapshot), FIELD(RouteHeader, counters), FIELD(RouteHeader, loss),
-           FIELD(RouteHeader, lane_pages), FIELD(RouteHeader, activation_log)}),
+           FIELD(RouteHeader, snapshot), FIELD(RouteHeader, carried_pushes),
+           FIELD(RouteHeader, carried_push_count), FIELD(RouteHeader, counters),
+           FIELD(RouteHeader, loss), FIELD(RouteHeader, lane_pages),
+           FIELD(RouteHeader, activation_log)}),
       structure<RouteIdentity>(
           "RouteIdentity", {FIELD(RouteIdentity, capsule), FIELD(RouteIdentity, subscription),
                             FIELD(RouteIdentity, route_id), FIELD(RouteIdentity, eviction),
@@ -82,10 +84,11 @@ std::vector<Structure> of_the_route() {
                                                  FIELD(RouteCounters, uncovered_visits),
                                                  FIELD(RouteCounters, wakes),
                                                  FIELD(RouteCounters, refused_by_reason)}),
-      structure<AggregateLoss>("AggregateLoss",
-                               {FIELD(AggregateLoss, messages), FIELD(AggregateLoss, bytes),
-                                FIELD(AggregateLoss, last_sequence), FIELD(AggregateLoss, reason),
-                                FIELD(AggregateLoss, reserved)}),
+      structure<AggregateLoss>(
+          "AggregateLoss", {FIELD(AggregateLoss, messages), FIELD(AggregateLoss, bytes),
+                            FIELD(AggregateLoss, last_sequence), FIELD(AggregateLoss, reason),
+                            FIELD(AggregateLoss, ending_lane), FIELD(AggregateLoss, ending_total)}),
+      structure<PushMark>("PushMark", {FIELD(PushMark, outbox), FIELD(PushMark, number)}),
   };
 }
 
@@ -95,7 +98,7 @@ std::vector<Structure> of_the_lanes() {
       structure<LaneHead>("LaneHead", {FIELD(LaneHead, tail), FIELD(LaneHead, floors),
                                        FIELD(LaneHead, generation), FIELD(LaneHead, in_use),
                                        FIELD(LaneHead, base_count), FIELD(LaneHead, base_bytes),
-                                       FIELD(LaneHead, activation), FIELD(LaneHead, reserved)}),
+                                       FIELD(LaneHead, activation), FIELD(LaneHead, newest_push)}),
       structure<LaneStatistics>(
           "LaneStatistics",
           {FIELD(LaneStatistics, validated_head), FIELD(LaneStatistics, evicted),
@@ -123,26 +126,18 @@ std::vector<Structure> of_the_lanes() {
 
 std::vector<Structure> of_the_cursors() {
   return {
-      structure<CursorHeader>("CursorHeader", {FIELD(CursorHeader, segment),
-                                               FIELD(CursorHeader, mutex),
-                                               FIELD(CursorHeader, rotation),
-                                               FIELD(CursorHeader, activations_seen),
-                                               FIELD(CursorHeader, reported_loss_messages),
-                                               FIELD(CursorHeader, reported_loss_bytes),
-                                               FIELD(CursorHeader, wait_count),
-                                               FIELD(CursorHeader, arm_count),
-                                               FIELD(CursorHeader, messages_held),
-                                               FIELD(CursorHeader, duplicates_dropped),
-                                               FIELD(CursorHeader, uncovered_visits),
-                                               FIELD(CursorHeader, draining),
-                                               FIELD(CursorHeader, mappings),
-                                               FIELD(CursorHeader, reports),
-                                               FIELD(CursorHeader, batches),
-                                               FIELD(CursorHeader, tickets),
-                                               FIELD(CursorHeader, holds),
-                                               FIELD(CursorHeader, ticket_owners),
-                                               FIELD(CursorHeader, hold_owners),
-                                               FIELD(CursorHeader, report_log)}),
+      structure<CursorHeader>(
+          "CursorHeader",
+          {FIELD(CursorHeader, segment), FIELD(CursorHeader, mutex), FIELD(CursorHeader, rotation),
+           FIELD(CursorHeader, activations_seen), FIELD(CursorHeader, reported_loss_messages),
+           FIELD(CursorHeader, reported_loss_bytes), FIELD(CursorHeader, wait_count),
+           FIELD(CursorHeader, arm_count), FIELD(CursorHeader, messages_held),
+
+           FIELD(CursorHeader, uncovered_visits), FIELD(CursorHeader, draining),
+           FIELD(CursorHeader, mappings), FIELD(CursorHeader, reports),
+           FIELD(CursorHeader, batches), FIELD(CursorHeader, tickets), FIELD(CursorHeader, holds),
+           FIELD(CursorHeader, ticket_owners), FIELD(CursorHeader, hold_owners),
+           FIELD(CursorHeader, report_log)}),
       structure<DrainMutexMembers>(
           "DrainMutex", {FIELD(DrainMutexMembers, mutex_), FIELD(DrainMutexMembers, owner_deaths_),
                          FIELD(DrainMutexMembers, repaired_deaths_)}),
@@ -200,13 +195,14 @@ std::vector<Structure> of_the_table() {
                               FIELD(TableHeader, snapshot), FIELD(TableHeader, entry_bytes),
                               FIELD(TableHeader, entries), FIELD(TableHeader, next_sequence),
                               FIELD(TableHeader, next_subscription), FIELD(TableHeader, clean_stop),
+                              FIELD(TableHeader, gate_guest), FIELD(TableHeader, gate_from),
                               FIELD(TableHeader, socket_path)}),
       structure<TableEntry>(
           "TableEntry",
           {FIELD(TableEntry, snapshot), FIELD(TableEntry, state), FIELD(TableEntry, sealed),
-           FIELD(TableEntry, kind), FIELD(TableEntry, epoch), FIELD(TableEntry, gate),
-           FIELD(TableEntry, identity), FIELD(TableEntry, segment), FIELD(TableEntry, companion),
-           FIELD(TableEntry, resume_token)}),
+           FIELD(TableEntry, kind), FIELD(TableEntry, epoch), FIELD(TableEntry, claimed_epoch),
+           FIELD(TableEntry, guest), FIELD(TableEntry, gate), FIELD(TableEntry, identity),
+           FIELD(TableEntry, segment), FIELD(TableEntry, payer), FIELD(TableEntry, resume_token)}),
   };
 }
 

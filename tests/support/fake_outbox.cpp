@@ -13,14 +13,17 @@ namespace fairlead::test {
 
 using shm::OutboxRecord;
 
-FakeOutbox::FakeOutbox(std::uint64_t ring_bytes)
+FakeOutbox::FakeOutbox(std::uint64_t ring_bytes, std::uint64_t first_number)
     : ring_bytes_(ring_bytes),
       outbox_(shm::Segment::create_sealed("fake-outbox", shm::kOutboxRingOffset + ring_bytes,
                                           shm::SealMode::guest_writable)),
       receipts_(shm::Segment::create_sealed("fake-receipts", sizeof(shm::ReceiptHeader),
-                                            shm::SealMode::broker_written)) {
+                                            shm::SealMode::broker_written)),
+      taken_number_(first_number - 1),
+      acknowledged_number_(first_number - 1) {
   write_header(outbox_, shm::SegmentKind::outbox);
   receipts().ring_bytes = ring_bytes;
+  receipts().accepted_number.store(acknowledged_number_, std::memory_order_relaxed);
   receipts().broker_asleep.store(1, std::memory_order_relaxed);
   write_header(receipts_, shm::SegmentKind::receipt);
 }

@@ -20,7 +20,9 @@ struct FakePublish {
 /// One thread at a time.
 class FakeOutbox {
  public:
-  explicit FakeOutbox(std::uint64_t ring_bytes);
+  /// `first_number`: of the first message; a broker that was restarted begins where the last one
+  /// was.
+  explicit FakeOutbox(std::uint64_t ring_bytes, std::uint64_t first_number = 1);
 
   /// The next message, or nothing; fillers are passed over. Fails the test on a misshapen record.
   [[nodiscard]] std::optional<FakePublish> take();
@@ -48,8 +50,8 @@ class FakeOutbox {
   shm::Segment outbox_;
   shm::Segment receipts_;
   std::uint64_t position_ = 0;
-  std::uint64_t taken_number_ = 0;
-  std::uint64_t acknowledged_number_ = 0;
+  std::uint64_t taken_number_;
+  std::uint64_t acknowledged_number_;
 };
 
 }  // namespace fairlead::test

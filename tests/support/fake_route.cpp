@@ -14,8 +14,9 @@ namespace fairlead::test {
 namespace {
 
 shm::Segment make_route_segment(const FakeRouteOptions& options) {
-  const auto name = shm::make_segment_name("fake", static_cast<std::uint64_t>(::getpid()),
-                                           shm::SegmentKind::route, options.subscription);
+  const auto name =
+      shm::make_segment_name("fake", static_cast<std::uint64_t>(::getpid()),
+                             shm::SegmentKind::route, options.epoch << 32 | options.subscription);
   const std::uint64_t bytes = shm::kRouteArenaOffset + options.cap_bytes;
   return options.backing == shm::Backing::sealed
              ? shm::Segment::create_sealed(name, bytes, shm::SealMode::broker_written)
@@ -23,9 +24,9 @@ shm::Segment make_route_segment(const FakeRouteOptions& options) {
 }
 
 struct Stamp {
-  explicit Stamp(const shm::Segment& segment) {
+  Stamp(const shm::Segment& segment, std::uint64_t epoch) {
     header.maximum_bytes = segment.size();
-    header.epoch = 1;
+    header.epoch = epoch;
   }
   shm::SegmentHeader header{};
 };
@@ -46,8 +47,8 @@ FakeRoute::FakeRoute(const FakeRouteOptions& options)
   identity.budget_bytes = options.cap_bytes / 4;
   identity.lane_capacity = options.lanes;
   identity.pattern.assign(options.pattern);
-  shm::format_route(memory_.data(), identity, Stamp(memory_.segment()).header);
-  shm::format_cursors(cursors_.data(), Stamp(cursors_).header);
+  shm::format_route(memory_.data(), identity, Stamp(memory_.segment(), options.epoch).header);
+  shm::format_cursors(cursors_.data(), Stamp(cursors_, options.epoch).header);
   writer_.emplace(memory_, cursors_.data());
   if (!options.wake_up) return;
   int ends[2];
@@ -129,8 +130,7 @@ void FakeRoute::end_lane(std::string_view principal) {
   const std::lock_guard guard(mutex_);
   const auto found = lanes_.find(principal);
   (void)writer_->observe(found->second);
-  const auto loss = writer_->close_lane(found->second);
-  writer_->add_aggregate_loss(loss, shm::LossReason::budget);
+  (void)writer_->close_lane(found->second, shm::LossReason::budget);
   lanes_.erase(found);
   signal();
 }

@@ -22,6 +22,7 @@ struct FakeRouteOptions {
   std::uint32_t lanes = 64;
   shm::Backing backing = shm::Backing::sealed;
   bool wake_up = false;
+  std::uint64_t epoch = 1;
 };
 
 /// Thread-safe. Unlinks its segment.

@@ -42,6 +42,13 @@ TestBroker::~TestBroker() {
   std::filesystem::remove_all(directory_);
 }
 
+void TestBroker::restart() {
+  broker_->hand_over();
+  broker_.reset();
+  broker_ = std::make_unique<broker::Broker>(options_);
+  broker_->start();
+}
+
 void TestBroker::write_policy(std::string_view text) {
   std::ofstream(directory_ + "/policy.toml") << text;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 
 #include "attach/packet.hpp"
 
@@ -34,7 +35,8 @@ AttachServer::AttachServer(BrokerState& state) : state_(state), lingering_(loop_
 
 AttachServer::~AttachServer() { close_all(); }
 
-void AttachServer::request_stop() noexcept {
+void AttachServer::request_stop(bool hand_over) noexcept {
+  hand_over_.store(hand_over, std::memory_order_relaxed);
   stop_.store(true, std::memory_order_release);
   loop_.wake();
 }
@@ -59,6 +61,7 @@ void AttachServer::turn() {
   accept_handed_in();
   serve_outboxes();
   maintain();
+  expire_away();
   expire(state_.clock());
   retry_deferred();  // after all that may have made room
   listen_again(state_.clock());
@@ -79,6 +82,7 @@ std::optional<std::uint64_t> AttachServer::sleep_nanoseconds() {
   }
   if (!deadlines_.empty()) consider(deadlines_.begin()->first);
   consider(listen_again_nanoseconds_);
+  consider(away_deadline_);
   if (!until) return std::nullopt;
   const std::uint64_t now = state_.clock();
   return *until > now ? *until - now : 0;
@@ -256,8 +260,11 @@ void AttachServer::remove(SessionId id) {
   by_guest_.erase(session.guest());
   loop_.remove(session.descriptor());
   shm::UniqueFd process = session.take_process();
-  Remains remains = session.take_down();
-  lingering_.keep(std::move(process), std::move(remains.charges));
+  std::vector<QuotaCharge> charges;
+  for (Remains& remains : session.take_down()) {
+    std::move(remains.charges.begin(), remains.charges.end(), std::back_inserter(charges));
+  }
+  lingering_.keep(std::move(process), std::move(charges));
   if (const auto deadline = deadline_of_.find(id); deadline != deadline_of_.end()) {
     deadlines_.erase(deadline->second);
     deadline_of_.erase(deadline);
@@ -266,8 +273,14 @@ void AttachServer::remove(SessionId id) {
 }
 
 void AttachServer::close_all() {
+  if (hand_over_.load(std::memory_order_relaxed)) {
+    const std::lock_guard lock(state_.mutex);  // charges are given back
+    state_.outboxes.finish_all();
+    sessions_.clear();
+  }
   while (!sessions_.empty()) {
     const SessionId id = sessions_.begin()->first;
+    sessions_.begin()->second->say_farewell();
     sessions_.begin()->second->leave(Farewell::stopping, "the broker stops");
     remove(id);
   }
@@ -314,10 +327,22 @@ void AttachServer::maintain() {
   for (const EndOrder& order : orders) carry_out(order);
 }
 
+void AttachServer::expire_away() {
+  if (away_deadline_ && *away_deadline_ > state_.clock()) return;
+  std::vector<Remains> remains;  // destroyed after the lock
+  const std::lock_guard lock(state_.mutex);
+  away_deadline_ = state_.expire_away(state_.clock(), remains);
+}
+
 void AttachServer::carry_out(const EndOrder& order) {
   SessionId id = 0;
   Session* session = session_of(order.guest, id);
-  if (session == nullptr) return;
+  if (session == nullptr) {
+    std::vector<Remains> remains;  // destroyed after the lock
+    const std::lock_guard lock(state_.mutex);
+    state_.end_of_absent(order, remains);
+    return;
+  }
   if (!order.subscription) {
     session->leave(Farewell::stopping, order.sentence);
     return remove(id);

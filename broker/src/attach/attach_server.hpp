@@ -31,7 +31,8 @@ class AttachServer {
 
   /// Until request_stop(); then all connections are closed. One thread.
   void run();
-  void request_stop() noexcept;
+  /// With `hand_over` guests just see the connection break, and try to come back.
+  void request_stop(bool hand_over = false) noexcept;
   void wake() noexcept { loop_.wake(); }
 
   /// Thread-safe: our end of a connection whose principal the host vouches for.
@@ -58,6 +59,7 @@ class AttachServer {
   void after(SessionId id, Session& session);
   void serve_outboxes();
   void maintain();
+  void expire_away();
   void carry_out(const EndOrder& order);
   void expire(std::uint64_t now);
   void retry_deferred();
@@ -71,6 +73,8 @@ class AttachServer {
   shm::ControlListener listener_;
   Lingering lingering_;
   std::atomic<bool> stop_{false};
+  std::atomic<bool> hand_over_{false};
+  std::optional<std::uint64_t> away_deadline_;  // of guests of an earlier epoch
   SessionId next_session_ = kFirstSession;
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions_;
   std::unordered_map<GuestId, SessionId> by_guest_;

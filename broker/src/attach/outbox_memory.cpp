@@ -21,7 +21,7 @@ std::uint64_t outbox_ring_bytes(std::uint64_t wish) noexcept {
 }
 
 NewOutbox create_outbox(const SegmentStamp& stamp, OutboxOwner owner, std::uint64_t ring_bytes,
-                        Backing backing) {
+                        Backing backing, std::uint64_t first_number) {
   const auto name_of = [&](SegmentKind kind) {
     return shm::make_segment_name(stamp.broker(), stamp.epoch(), kind, owner.guest);
   };
@@ -35,14 +35,14 @@ NewOutbox create_outbox(const SegmentStamp& stamp, OutboxOwner owner, std::uint6
           : Segment::create_named(receipts_name, kReceiptBytes, kReceiptBytes);
   shm::SegmentHeader header{};
   stamp.fill(header, receipts.size());
-  format_receipts(receipts.data(), owner.outbox_id, ring_bytes, header);
+  format_receipts(receipts.data(), owner.outbox_id, ring_bytes, first_number, header);
   stamp.fill(header, outbox.size());
   publish_header(reinterpret_cast<shm::OutboxHeader*>(outbox.data())->segment, SegmentKind::outbox,
                  header);
   NewOutbox made;
   try {
     made.outbox = std::make_unique<Outbox>(std::move(owner), std::move(outbox), std::move(receipts),
-                                           ring_bytes);
+                                           ring_bytes, first_number);
   } catch (...) {
     receipts.unlink();
     throw;

@@ -17,6 +17,7 @@ using shm::Segment;
 using shm::SegmentKind;
 
 RouteMemory::~RouteMemory() {
+  if (leave_) return;
   segment_.segment().unlink();
   if (truncate_) segment_.shrink_to(shm::kRouteArenaOffset);
 }

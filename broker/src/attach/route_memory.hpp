@@ -30,12 +30,15 @@ class RouteMemory {
   /// or later, a named segment's memory is taken from a guest that may still map it, too, once
   /// nobody here uses it; reading there is SIGBUS then. The header stays.
   void retire(bool truncate) noexcept;
+  /// The name stays, for the next broker.
+  void leave() noexcept { leave_ = true; }
 
  private:
   shm::SegmentMemory segment_;
   shm::Segment cursors_;
   shm::UniqueFd wake_;
   bool truncate_ = false;
+  bool leave_ = false;
 };
 
 struct NewRoute {

@@ -18,6 +18,7 @@ namespace {
 constexpr int kPacketsPerTurn = 16;
 // What one guest may leave unacknowledged before its next request waits.
 constexpr std::uint64_t kDescriptorsPerGuest = 4 * control::kMaximumDescriptorsPerPacket;
+constexpr int kPacketsAtFarewell = 64;
 // Requests that one guest may have waiting here.
 constexpr std::size_t kMaximumDeferred = 16;
 
@@ -36,6 +37,7 @@ Session::Session(BrokerState& state, shm::UniqueFd socket, const shm::PeerCreden
   const std::lock_guard lock(state_.mutex);
   attach_deadline_nanoseconds_ = state_.policy->broker().attach_deadline_ms * 1'000'000;
   ++state_.counters.connections;
+  connection_ = ++state_.last_connection;
 }
 
 Session::~Session() = default;
@@ -53,6 +55,7 @@ std::optional<std::uint64_t> Session::deadline() const noexcept {
 
 void Session::on_readable() {
   costly_ = false;
+  if (superseded()) return leave(Farewell::hang_up, "was replaced by a later connection");
   for (int turn = 0; turn < kPacketsPerTurn && !over() && !costly_; ++turn) {
     const shm::ReceivedPacket packet = shm::receive_packet(descriptor(), buffer_, 0);
     switch (packet.outcome) {
@@ -72,6 +75,7 @@ void Session::on_readable() {
 
 void Session::retry() {
   costly_ = false;
+  if (superseded()) return leave(Farewell::hang_up, "was replaced by a later connection");
   while (!over() && !deferred_.empty() && !costly_) {
     const Header header = *header_of(deferred_.front());
     if (!find_room(header.kind)) return;
@@ -139,6 +143,12 @@ void Session::answer_request(const Header& header, std::span<const std::byte> pa
       return dispatch(packet, &Session::on_unsubscribe);
     case Kind::set_gate:
       return dispatch(packet, &Session::on_set_gate);
+    case Kind::pushed_before:
+      return dispatch(packet, &Session::on_pushed_before);
+    case Kind::resume_route:
+      return dispatch(packet, &Session::on_resume_route);
+    case Kind::resume_outbox:
+      return dispatch(packet, &Session::on_resume_outbox);
     default:
       violate("sent a packet of kind " + std::to_string(static_cast<std::uint32_t>(header.kind)) +
               ", which no attached guest sends");
@@ -150,8 +160,9 @@ void Session::answer_request(const Header& header, std::span<const std::byte> pa
 // Each payer has a share of that number, or one could keep all others waiting (R32).
 bool Session::find_room(Kind kind) {
   std::uint64_t descriptors = 0;
-  if (kind == Kind::subscribe) descriptors = control::kMaximumDescriptorsPerPacket;
-  if (kind == Kind::open_outbox) descriptors = 2;
+  if (kind == Kind::subscribe || kind == Kind::resume_route)
+    descriptors = control::kMaximumDescriptorsPerPacket;
+  if (kind == Kind::open_outbox || kind == Kind::resume_outbox) descriptors = 2;
   if (descriptors == 0) return true;
   const std::lock_guard lock(state_.mutex);
   if (state_.descriptors_in_flight + descriptors > state_.policy->broker().descriptors_in_flight ||
@@ -183,7 +194,10 @@ void Session::on_acknowledge(const control::Plain& packet) {
     const std::lock_guard lock(state_.mutex);
     state_.descriptors_in_flight -= found->descriptors;
     unacknowledged_.erase(found);
+    if (guest_ != 0 && packet.header.request == outbox_request_)
+      state_.find_guest(guest_)->outbox_settled = true;
   }
+  claim_offered(packet.header.request);
   if (listing_) send_listed();
 }
 
@@ -270,15 +284,34 @@ void Session::leave(Farewell farewell, std::string_view sentence) {
   }
 }
 
-Remains Session::take_down() {
+void Session::say_farewell() noexcept {
+  if (stage_ != Stage::attached) return;
+  (void)shm::send_packet(descriptor(), bytes_of(make_packet<control::Plain>(Kind::farewell, 0)));
+  // Closed with something unread in it, the socket would drop what we have just said.
+  for (int left = kPacketsAtFarewell; left > 0; --left) {
+    if (shm::receive_packet(descriptor(), buffer_, 0).outcome != shm::ReceiveOutcome::received)
+      return;
+  }
+}
+
+std::vector<Remains> Session::take_down() {
+  std::vector<Remains> remains;
   const std::lock_guard lock(state_.mutex);
   state_.descriptors_in_flight -= in_flight_;
   in_flight_ = 0;
   unacknowledged_.clear();
   attach_charge_.release();
   room_.release();
-  if (guest_ == 0) return {};
-  return state_.remove_guest(std::exchange(guest_, 0), thrown_out_);
+  for (auto& [request, offered] : offers_) offered.charge.release();
+  offers_.clear();
+  if (guest_ == 0) return remains;
+  const Guest* ours = state_.find_guest(guest_);
+  if (ours == nullptr || ours->connection != connection_) return remains;  // another's by now
+  Guest& guest = *state_.find_guest(std::exchange(guest_, 0));
+  const bool may_return = !thrown_out_ && !state_.stopped;
+  if (!may_return || !state_.send_away(guest, remains))
+    remains.push_back(state_.remove_guest(guest.id, thrown_out_));
+  return remains;
 }
 
 void Session::log(LogLevel level, std::string_view message, const shm::RouteIdentity* route) {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -67,7 +69,9 @@ class Session {
   [[nodiscard]] bool over() const noexcept { return stage_ == Stage::leaving; }
   /// Takes guest, routes and outbox out of the broker; once, when over(). Keep what comes back
   /// until no lock is held.
-  [[nodiscard]] Remains take_down();
+  [[nodiscard]] std::vector<Remains> take_down();
+  /// The broker ends for good: tells the guest, if it listens.
+  void say_farewell() noexcept;
 
   /// CLOCK_MONOTONIC nanoseconds at which the session must have gone on; nothing: no deadline.
   [[nodiscard]] std::optional<std::uint64_t> deadline() const noexcept;
@@ -121,7 +125,12 @@ class Session {
   [[nodiscard]] bool check_hello(const shm::control::Hello& packet);
   [[nodiscard]] AttachDecision decide(std::string_view requested) const;
   [[nodiscard]] bool charge_attach(std::uint64_t request, const AttachDecision& decision);
-  void welcome(std::uint64_t request, const Guest& guest);
+  enum class Return : std::uint8_t { none, resumes, too_late };
+  [[nodiscard]] Return claims_token(const shm::control::Hello& packet,
+                                    const AttachDecision& decision);
+  [[nodiscard]] bool superseded();
+  void enter(std::unique_ptr<Guest> guest, const ResumeToken& token);
+  void welcome(std::uint64_t request, const Guest& guest, bool resumed);
 
   // session_subscribe.cpp
   void on_subscribe(const shm::control::Subscribe& packet);
@@ -139,9 +148,29 @@ class Session {
   void on_open_outbox(const shm::control::OpenOutbox& packet);
   void on_kick(const shm::control::Plain& packet);
   void wake_outbox();
-  struct OutboxPlan;
+  struct OutboxPlan {
+    OutboxOwner owner;
+    shm::Backing backing = shm::Backing::named;
+    shm::RouteIdentity identity{};
+    std::uint64_t ring_bytes = 0;
+    std::uint64_t first_number = 1;
+    bool resumed = false;
+    QuotaCharge charge;  // given back under the mutex only
+  };
   [[nodiscard]] bool plan_outbox(const shm::control::OpenOutbox& packet, OutboxPlan& plan);
-  void make_outbox(const shm::control::OpenOutbox& packet, OutboxPlan& plan);
+  void describe_outbox(const Guest& guest, std::uint64_t id, OutboxPlan& plan) const;
+  void open_planned(std::uint64_t request, OutboxPlan& plan);
+  void make_outbox(std::uint64_t request, OutboxPlan& plan);
+
+  // session_resume.cpp
+  void on_pushed_before(const shm::control::PushedBefore& packet);
+  void on_resume_route(const shm::control::ResumeRoute& packet);
+  [[nodiscard]] bool plan_offer(const shm::control::ResumeRoute& packet, OfferedRoute& offered);
+  void offer(const shm::control::ResumeRoute& packet, OfferedRoute&& offered);
+  void claim_offered(std::uint64_t request);
+  void on_resume_outbox(const shm::control::ResumeOutbox& packet);
+  [[nodiscard]] bool plan_resumed_outbox(const shm::control::ResumeOutbox& packet,
+                                         OutboxPlan& plan);
 
   // session_list.cpp
   void on_list_sealed(const shm::control::Plain& packet);
@@ -156,14 +185,17 @@ class Session {
   bool by_host_;
   Stage stage_ = Stage::fresh;
   GuestId guest_ = 0;
-  std::string principal_;  // once known, for the log
+  std::uint64_t connection_ = 0;      // number of this session, in the order of acceptance
+  std::uint64_t outbox_request_ = 0;  // whose acknowledgement says that it has its outbox
+  std::string principal_;             // once known, for the log
   shm::UniqueFd process_;
   QuotaCharge attach_charge_;
   std::uint64_t opened_nanoseconds_;
   std::uint64_t attach_deadline_nanoseconds_;
   std::deque<Unacknowledged> unacknowledged_;
-  std::uint64_t in_flight_ = 0;  // descriptors in unacknowledged_
-  QuotaCharge room_;             // for those of the request that is being handled
+  std::map<std::uint64_t, OfferedRoute> offers_;  // by request, until acknowledged
+  std::uint64_t in_flight_ = 0;                   // descriptors in unacknowledged_
+  QuotaCharge room_;                              // for those of the request that is being handled
   std::deque<ListedSegment> listed_;
   std::uint64_t list_request_ = 0;
   bool listing_ = false;

@@ -129,7 +129,12 @@ void Session::on_hello(const control::Hello& packet,
   }
   if (!decision.allowed)
     return refuse_attach(packet.header.request, decision.code, decision.sentence);
-  if (stage_ != Stage::minted && !charge_attach(packet.header.request, decision)) return;
+  const Return back = claims_token(packet, decision);
+  if (back == Return::too_late)
+    return leave(Farewell::hang_up, "was replaced by a later connection of its guest");
+  const bool resumed = back == Return::resumes;
+  if (!resumed && stage_ != Stage::minted && !charge_attach(packet.header.request, decision))
+    return;
 
   auto guest = std::make_unique<Guest>();
   guest->principal = decision.principal;
@@ -153,31 +158,87 @@ void Session::on_hello(const control::Hello& packet,
   if (guest->process != ::getpid()) process_ = std::move(process);
   costly_ = true;
   principal_ = guest->principal;
-  const Guest& attached = *guest;
-  {
-    const std::lock_guard lock(state_.mutex);
-    guest->charge = std::move(attach_charge_);
-    guest_ = state_.add_guest(std::move(guest));
-  }
+  ResumeToken token = make_resume_token();
+  if (resumed)
+    std::copy(std::begin(packet.resume_token), std::end(packet.resume_token), token.begin());
+  enter(std::move(guest), token);
   stage_ = Stage::attached;
   // Only this thread removes guests, so it stays while we use it.
+  const Guest& attached = [&]() -> const Guest& {
+    const std::lock_guard lock(state_.mutex);
+    return *state_.find_guest(guest_);
+  }();
   log(LogLevel::info,
-      "attached: pid " + std::to_string(attached.process) + ", uid " +
-          std::to_string(attached.user) + ", capsule " + to_string(attached.capsule) +
-          ", boundary " +
+      std::string(resumed ? "came back" : "attached") + ": pid " +
+          std::to_string(attached.process) + ", uid " + std::to_string(attached.user) +
+          ", capsule " + to_string(attached.capsule) + ", boundary " +
           (attached.boundary.boundary == shm::Boundary::enforced ? "enforced" : "cooperative") +
           " (" + attached.boundary.sentence + ")");
-  welcome(packet.header.request, attached);
+  welcome(packet.header.request, attached, resumed);
 }
 
-void Session::welcome(std::uint64_t request, const Guest& guest) {
+// Of two connections of one guest the later one counts: the earlier one was given up, and what it
+// said may be read late.
+Session::Return Session::claims_token(const control::Hello& packet,
+                                      const AttachDecision& decision) {
+  ResumeToken token{};
+  std::copy(std::begin(packet.resume_token), std::end(packet.resume_token), token.begin());
+  std::vector<Remains> remains;  // destroyed after the lock
+  const std::lock_guard lock(state_.mutex);
+  Guest* guest = state_.find_by_token(token);
+  if (guest == nullptr || guest->principal != decision.principal) return Return::none;
+  if (guest->connection > connection_) return Return::too_late;
+  if (guest->away || state_.send_away(*guest, remains)) return Return::resumes;
+  remains.push_back(state_.remove_guest(guest->id, false));
+  return Return::none;
+}
+
+bool Session::superseded() {
+  if (guest_ == 0) return false;
+  const std::lock_guard lock(state_.mutex);
+  const Guest* guest = state_.find_guest(guest_);
+  if (guest != nullptr && guest->connection == connection_) return false;
+  guest_ = 0;
+  return true;
+}
+
+// As a new guest; or as the one with that token, who keeps its routes, gates and charges.
+void Session::enter(std::unique_ptr<Guest> guest, const ResumeToken& token) {
+  const std::lock_guard lock(state_.mutex);
+  Guest* away = state_.find_by_token(token);
+  guest->token = token;
+  guest->connection = connection_;
+  if (away == nullptr) {
+    guest->charge = std::move(attach_charge_);
+    guest_ = state_.add_guest(std::move(guest));
+    return;
+  }
+  attach_charge_.release();
+  away->away = false;
+  away->connection = connection_;
+  away->payer = guest->payer;
+  away->pinned = guest->pinned;
+  away->peer = guest->peer;
+  away->by_host = guest->by_host;
+  away->process = guest->process;
+  away->user = guest->user;
+  away->program = guest->program;
+  away->rule = guest->rule;
+  away->facts = guest->facts;
+  away->boundary = guest->boundary;
+  guest_ = away->id;
+}
+
+void Session::welcome(std::uint64_t request, const Guest& guest, bool resumed) {
   auto packet = make_packet<control::Welcome>(control::Kind::welcome, request);
   packet.guest = guest.id;
   packet.epoch = state_.table.epoch();
   packet.boundary = guest.boundary.boundary;
+  packet.resumed = resumed ? 1 : 0;
   packet.broker.assign(state_.options.name);
   packet.principal.assign(guest.principal);
   assign_cut(packet.boundary_reason, guest.boundary.sentence);
+  std::copy(guest.token.begin(), guest.token.end(), packet.resume_token);
   send(bytes_of(packet));
 }
 

@@ -27,13 +27,17 @@ std::uint64_t make_outbox_id() {
 
 }  // namespace
 
-struct Session::OutboxPlan {
-  OutboxOwner owner;
-  shm::Backing backing = shm::Backing::named;
-  shm::RouteIdentity identity{};
-  std::uint64_t ring_bytes = 0;
-  QuotaCharge charge;  // given back under the mutex only
-};
+// With the mutex held.
+void Session::describe_outbox(const Guest& guest, std::uint64_t id, OutboxPlan& plan) const {
+  plan.owner = {guest.id, guest.principal, guest.capsule, id};
+  plan.backing = choose_backing(guest, control::BackingWish::automatic);
+  plan.identity.capsule = guest.capsule;
+  plan.identity.route_id = id;
+  plan.identity.guest_user = guest.user;
+  plan.identity.guest_process = static_cast<std::uint32_t>(guest.process);
+  plan.identity.boundary = judge_boundary(guest.facts, plan.backing).boundary;
+  plan.identity.owner.assign(guest.principal);
+}
 
 bool Session::plan_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
   ErrorCode code = ErrorCode::limit;
@@ -53,14 +57,7 @@ bool Session::plan_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
       auto charged = account->charge({.descriptors = 2, .outbox_bytes = plan.ring_bytes});
       if (auto* charge = std::get_if<QuotaCharge>(&charged)) {
         plan.charge = std::move(*charge);
-        plan.owner = {guest.id, guest.principal, guest.capsule, make_outbox_id()};
-        plan.backing = choose_backing(guest, control::BackingWish::automatic);
-        plan.identity.capsule = guest.capsule;
-        plan.identity.route_id = plan.owner.outbox_id;
-        plan.identity.guest_user = guest.user;
-        plan.identity.guest_process = static_cast<std::uint32_t>(guest.process);
-        plan.identity.boundary = judge_boundary(guest.facts, plan.backing).boundary;
-        plan.identity.owner.assign(guest.principal);
+        describe_outbox(guest, make_outbox_id(), plan);
         return true;
       }
       code = ErrorCode::quota_exceeded;
@@ -74,15 +71,18 @@ bool Session::plan_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
 void Session::on_open_outbox(const control::OpenOutbox& packet) {
   costly_ = true;
   OutboxPlan plan;
-  if (!plan_outbox(packet, plan)) return;
+  if (plan_outbox(packet, plan)) open_planned(packet.header.request, plan);
+}
+
+void Session::open_planned(std::uint64_t request, OutboxPlan& plan) {
   try {
-    make_outbox(packet, plan);
+    make_outbox(request, plan);
   } catch (const Error& error) {
     {
       const std::lock_guard lock(state_.mutex);
       plan.charge.release();
     }
-    refuse(packet.header.request, error.code(), error.what());
+    refuse(request, error.code(), error.what());
   } catch (...) {
     const std::lock_guard lock(state_.mutex);
     plan.charge.release();
@@ -90,25 +90,27 @@ void Session::on_open_outbox(const control::OpenOutbox& packet) {
   }
 }
 
-void Session::make_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
-  const ResumeToken token = make_resume_token();
-  NewOutbox made = create_outbox(state_.table.stamp(), plan.owner, plan.ring_bytes, plan.backing);
-  auto answer =
-      make_packet<control::OutboxOpened>(control::Kind::outbox_opened, packet.header.request);
+void Session::make_outbox(std::uint64_t request, OutboxPlan& plan) {
+  NewOutbox made = create_outbox(state_.table.stamp(), plan.owner, plan.ring_bytes, plan.backing,
+                                 plan.first_number);
+  if (plan.resumed) made.outbox->resumed_at = plan.first_number;
+  auto answer = make_packet<control::OutboxOpened>(control::Kind::outbox_opened, request);
   answer.outbox = plan.owner.outbox_id;
   answer.ring_bytes = plan.ring_bytes;
   answer.outbox_segment_bytes = made.outbox->memory.size();
   answer.receipt_segment_bytes = made.outbox->receipt_memory.size();
-  std::copy(token.begin(), token.end(), answer.resume_token);
   const bool sealed = plan.backing == shm::Backing::sealed;
   const std::string name = sealed ? std::string() : made.outbox->receipt_memory.name();
   {
     const std::lock_guard lock(state_.mutex);
+    Guest& guest = *state_.find_guest(guest_);
     const auto slot = state_.table.add({.kind = shm::SegmentKind::outbox,
+                                        .guest = guest.id,
                                         .sealed = sealed,
                                         .identity = plan.identity,
                                         .segment = name,
-                                        .resume_token = token});
+                                        .payer = guest.payer,
+                                        .resume_token = guest.token});
     if (!slot) throw Error(ErrorCode::out_of_memory, "no room in the broker's table");
     try {
       state_.outboxes.add(std::move(made.outbox));
@@ -116,14 +118,16 @@ void Session::make_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
       state_.table.erase(*slot);
       throw;
     }
-    Guest& guest = *state_.find_guest(guest_);
+    if (guest.outbox_slot) state_.table.erase(*guest.outbox_slot);  // of the earlier epoch
     guest.outbox_slot = *slot;
     guest.outbox_id = plan.owner.outbox_id;
     guest.outbox_charge = std::move(plan.charge);
   }
-  log(LogLevel::info, "opened an outbox of " + std::to_string(plan.ring_bytes) + " bytes");
-  const Sent sent = send_with(bytes_of(answer), packet.header.request,
-                              {made.guest_outbox.get(), made.guest_receipts.get()});
+  log(LogLevel::info, (plan.resumed ? "came back for its outbox, of " : "opened an outbox of ") +
+                          std::to_string(plan.ring_bytes) + " bytes");
+  const Sent sent =
+      send_with(bytes_of(answer), request, {made.guest_outbox.get(), made.guest_receipts.get()});
+  outbox_request_ = request;
   if (sent != Sent::too_many_descriptors) return;
   // Without its descriptors the outbox is of no use, and a guest has only one.
   leave(Farewell::stopping, "could not be sent its outbox: too many descriptors in flight");

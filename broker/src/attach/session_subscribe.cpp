@@ -29,7 +29,6 @@ bool texts_bounded(const control::Subscribe& packet) noexcept {
 struct Session::RoutePlan {
   shm::RouteIdentity identity{};
   shm::Backing backing = shm::Backing::named;
-  ResumeToken token{};
   std::uint32_t hold_slots = 0;
   QuotaCharge charge;  // given back under the mutex only
 };
@@ -132,15 +131,18 @@ void Session::on_subscribe(const control::Subscribe& packet) {
 }
 
 void Session::make_route(const control::Subscribe& packet, RoutePlan& plan) {
-  plan.token = make_resume_token();
   const NewRoute made =
       create_route(state_.table.stamp(), plan.identity, plan.backing, packet.wants_descriptor != 0);
   RouteId id = 0;
   {
     const std::lock_guard lock(state_.mutex);
-    id = state_.add_route(*state_.find_guest(guest_), made, plan.identity,
-                          plan.backing == shm::Backing::sealed, packet.staged != 0, plan.token,
-                          std::move(plan.charge));
+    Guest& guest = *state_.find_guest(guest_);
+    id = state_.add_route(guest, made,
+                          BrokerState::make_route(made, guest.gates.gate_for(packet.staged != 0)),
+                          {.identity = plan.identity,
+                           .sealed = plan.backing == shm::Backing::sealed,
+                           .claimed_epoch = state_.table.epoch(),
+                           .charge = std::move(plan.charge)});
     state_.delivery.find(id)->limit_holds(plan.hold_slots);
   }
   log(LogLevel::info,
@@ -162,7 +164,6 @@ void Session::send_subscribed(const control::Subscribe& packet, const RoutePlan&
   answer.sealed = plan.backing == shm::Backing::sealed ? 1 : 0;
   answer.hold_slots = plan.hold_slots;
   answer.has_descriptor = made.guest_wake.valid() ? 1 : 0;
-  std::copy(plan.token.begin(), plan.token.end(), answer.resume_token);
   const Sent sent =
       send_with(bytes_of(answer), packet.header.request,
                 {made.guest_segment.get(), made.guest_cursors.get(), made.guest_wake.get()});

@@ -16,6 +16,7 @@ RouteId Delivery::add(std::unique_ptr<Route> route) {
   const RouteId id = free_ids_.back();
   trie_.insert(route->identity().pattern.view(), id);  // the last that can fail
   free_ids_.pop_back();
+  route->watch(in_flight_);
   routes_[id] = std::move(route);
   ++live_;
   return id;
@@ -27,6 +28,11 @@ void Delivery::remove(RouteId id) {
   routes_[id].reset();
   free_ids_.push_back(id);
   --live_;
+}
+
+void Delivery::replace(RouteId id, std::unique_ptr<Route> route) noexcept {
+  route->watch(in_flight_);
+  routes_[id] = std::move(route);
 }
 
 Route* Delivery::find(RouteId id) noexcept {
@@ -45,6 +51,7 @@ void Delivery::begin(FanOut& fan_out, std::string_view principal, std::string_vi
   fan_out.routes.clear();
   fan_out.next = 0;
   fan_out.report = {};
+  fan_out.stamp = {};
   if (shm::check_topic(topic) != shm::TopicProblem::none) {
     fan_out.report.reason = Refusal::invalid_topic;
     return;
@@ -65,6 +72,7 @@ void Delivery::begin(FanOut& fan_out, std::string_view principal, std::string_vi
       fan_out.routes.emplace_back(id, route.identity().subscription);
   }
   fan_out.report.matched = static_cast<std::uint32_t>(fan_out.routes.size());
+  if (publisher != 0) in_flight_.begin(fan_out.stamp.sequence);
 }
 
 std::size_t Delivery::proceed(FanOut& fan_out, std::span<const std::byte> payload,
@@ -79,6 +87,12 @@ std::size_t Delivery::proceed(FanOut& fan_out, std::span<const std::byte> payloa
     Route* route = find(id);
     if (route == nullptr || route->identity().subscription != subscription) {  // ended meanwhile
       --fan_out.report.matched;
+      ++fan_out.next;
+      continue;
+    }
+    if (route->knows(fan_out.stamp)) {  // R34: sent again after a restart
+      route->count_duplicate();
+      ++fan_out.report.taken;
       ++fan_out.next;
       continue;
     }

@@ -41,6 +41,8 @@ class Delivery {
 
   RouteId add(std::unique_ptr<Route> route);
   void remove(RouteId id);  // destroys the Route; its memory may go afterwards
+  // Another Route of the same subscription in its place, for fan-outs in progress, too.
+  void replace(RouteId id, std::unique_ptr<Route> route) noexcept;
   [[nodiscard]] Route* find(RouteId id) noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return live_; }
   void for_each(const std::function<void(RouteId, Route&)>& visit);
@@ -55,6 +57,9 @@ class Delivery {
   // not counted as a refusal: the call stops before it and sets `blocked` (R21).
   std::size_t proceed(FanOut& fan_out, std::span<const std::byte> payload, std::size_t most_routes,
                       bool stop_when_full, bool& blocked);
+  // A guest's fan-out has come to its end, with a receipt or without.
+  void end(const FanOut& fan_out) noexcept { in_flight_.end(fan_out.stamp.sequence); }
+  [[nodiscard]] const InFlight& in_flight() const noexcept { return in_flight_; }
   // Both in one, without pauses.
   PublishReport publish(std::string_view principal, std::string_view topic,
                         std::span<const std::byte> payload, std::uint64_t publisher,
@@ -72,6 +77,7 @@ class Delivery {
   std::vector<Route*> touched_;   // scratch
   std::vector<RouteId> matched_;  // scratch
   FanOut whole_;                  // scratch of publish()
+  InFlight in_flight_;
   std::size_t live_ = 0;
   std::uint64_t next_sequence_;
 };

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <new>
+#include <utility>
 
 #include <fairlead/shm/constants.hpp>
 
@@ -58,10 +59,20 @@ PushOutcome Route::refuse(Refusal reason, std::optional<Lane> lane,
 // Ends the life of an empty lane. What it lost since its last delivered message can no longer be
 // told by a message of its own (R29).
 void Route::give_back(Lane lane) {
+  if (in_flight_ != nullptr && in_flight_->contains(writer_.newest_push(lane))) {
+    postponed_.push_back(lane);  // R34
+    return;
+  }
   lanes_.erase(writer_.principal(lane));
-  const RouteWriter::Loss loss = writer_.close_lane(lane);
-  writer_.add_aggregate_loss(loss, loss.messages > 0 ? loss_reasons_[lane] : LossReason::none);
+  const LossReason reason = lane < loss_reasons_.size() ? loss_reasons_[lane] : LossReason::none;
+  writer_.close_lane(lane, reason);
   if (eviction_) eviction_->changed(lane);
+}
+
+void Route::give_back_postponed(std::optional<Lane> keep) {
+  for (const Lane lane : std::exchange(postponed_, {})) {
+    if (writer_.in_use(lane) && writer_.depth(lane) == 0 && lane != keep) give_back(lane);
+  }
 }
 
 // Looks at one lane; gives it back when it is empty, unless it is the one to keep. True when the
@@ -110,6 +121,7 @@ void Route::maintain() noexcept {
   begin_looking();
   try {
     absorb_reports(std::nullopt, [] { return false; });
+    give_back_postponed(std::nullopt);
     writer_.reclaim();
     writer_.trim(1);
   } catch (const std::bad_alloc&) {
@@ -177,10 +189,14 @@ Refusal Route::make_lane(std::string_view principal, std::optional<Lane>& lane, 
       try {
         lanes_.emplace(principal, *lane);
       } catch (...) {
-        writer_.close_lane(*lane);
+        writer_.close_lane(*lane, LossReason::none);
         throw;
       }
       break;
+    }
+    if (writer_.lanes_full() && !postponed_.empty()) {
+      give_back_postponed(std::nullopt);
+      if (!writer_.lanes_full()) continue;
     }
     const bool full = writer_.lanes_full();
     if (full && absorb_reports(std::nullopt, [&] { return !writer_.lanes_full(); })) continue;
@@ -348,9 +364,24 @@ void Route::settle() noexcept {
     (void)::send(wake_descriptor_, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+void Route::begin_after(std::string_view principal, const RouteWriter::Loss& lost) {
+  if (find(principal)) return;
+  if (const auto lane = writer_.open_lane_after(principal, lost)) lanes_.emplace(principal, *lane);
+}
+
+void Route::open() noexcept {
+  writer_.header().state.store(shm::RouteState::open, std::memory_order_release);
+  signal_end();
+}
+
 void Route::close(shm::RouteState state) noexcept {
   closed_ = true;
   if (!writer_.poisoned()) writer_.header().state.store(state, std::memory_order_release);
+  signal_end();
+}
+
+// Wakes all of them, asked or not.
+void Route::signal_end() noexcept {
   writer_.move_doorbell();
   writer_.wake();
   if (wake_descriptor_ >= 0) (void)::send(wake_descriptor_, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -19,6 +19,8 @@
 
 #include "delivery/eviction.hpp"
 #include "delivery/gate.hpp"
+#include "delivery/in_flight.hpp"
+#include "delivery/known_pushes.hpp"
 
 namespace fairlead::broker {
 
@@ -43,7 +45,27 @@ class Route {
   Route& operator=(const Route&) = delete;
 
   [[nodiscard]] bool admits(std::string_view principal, std::uint64_t sequence) const noexcept;
-  [[nodiscard]] const Gate& gate() const noexcept { return *gate_; }
+  [[nodiscard]] const std::shared_ptr<const Gate>& gate() const noexcept { return gate_; }
+
+  // Whose lanes must stay when they are empty; outlives the route.
+  void watch(const InFlight& in_flight) noexcept { in_flight_ = &in_flight; }
+
+  // R34: what earlier epochs pushed. Is a message among that?
+  [[nodiscard]] KnownPushes& known() noexcept { return known_; }
+  [[nodiscard]] bool knows(const shm::MessageStamp& stamp) const noexcept {
+    return known_.cover(stamp.publisher, stamp.publish_number);
+  }
+  void count_duplicate() noexcept { writer_.count_duplicate(); }
+  // Writes known() into the segment for the broker after this one. False without memory for it.
+  [[nodiscard]] bool carry_known() { return writer_.carry(known_.marks()); }
+  // Of a route that goes on from an earlier epoch, before its guest takes anything: a principal
+  // whose next message tells `lost`, and a loss that no message tells.
+  void begin_after(std::string_view principal, const shm::RouteWriter::Loss& lost);
+  void add_loss(const shm::RouteWriter::Loss& loss, shm::LossReason reason) noexcept {
+    writer_.add_aggregate_loss(loss, reason);
+  }
+  // The content is there: the guest may begin (RouteState::filling to open).
+  void open() noexcept;
 
   // The message becomes visible; call move_doorbell(), a seq_cst fence and settle() after a group
   // of pushes. The caller asked admits() before.
@@ -103,6 +125,8 @@ class Route {
   bool look(shm::Lane lane, std::optional<shm::Lane> keep);
   void abandon_if_empty(std::optional<shm::Lane> lane) noexcept;
   void give_back(shm::Lane lane);
+  void give_back_postponed(std::optional<shm::Lane> keep);
+  void signal_end() noexcept;
   [[nodiscard]] std::optional<shm::Lane> find(std::string_view principal) const noexcept;
   void pushed(shm::Lane lane, const shm::MessageStamp& stamp);
 
@@ -120,6 +144,9 @@ class Route {
   std::unique_ptr<Eviction> eviction_;
   std::unordered_map<std::string, shm::Lane, NameHash, std::equal_to<>> lanes_;
   std::vector<shm::LossReason> loss_reasons_;  // by lane: of its newest eviction
+  std::vector<shm::Lane> postponed_;           // empty, with a message in flight
+  const InFlight* in_flight_ = nullptr;
+  KnownPushes known_;
   int wake_descriptor_;
   std::uint64_t report_credit_ = shm::kMaximumFruitlessReports;
   std::uint32_t reports_left_ = 0;  // in this operation

@@ -30,11 +30,11 @@ struct Publisher;
 // The two segments of a publishing guest and where we are in them.
 struct Outbox {
   Outbox(OutboxOwner owner_of_it, shm::Segment outbox_segment, shm::Segment receipt_segment,
-         std::uint64_t ring_bytes)
+         std::uint64_t ring_bytes, std::uint64_t first_number = 1)
       : owner(std::move(owner_of_it)),
         memory(std::move(outbox_segment)),
         receipt_memory(std::move(receipt_segment)),
-        reader(memory.data(), ring_bytes),
+        reader(memory.data(), ring_bytes, first_number),
         receipts(receipt_memory.data()) {}
   ~Outbox() { receipt_memory.unlink(); }
   Outbox(const Outbox&) = delete;
@@ -45,6 +45,7 @@ struct Outbox {
   shm::Segment receipt_memory;  // the guest reads it
   OutboxReader reader;
   ReceiptWriter receipts;
+  std::uint64_t resumed_at = 0;  // number that may have been delivered in part (R34); 0 = none
   Publisher* publisher = nullptr;
   std::uint64_t active_nanoseconds = 0;  // when it last had something
   bool hot = false;                      // polled; else waiting for a kick

@@ -60,6 +60,7 @@ std::unique_ptr<Outbox> OutboxService::remove(GuestId guest) {
   std::erase(to_ring_, outbox.get());
   std::erase(publisher.ready, outbox.get());
   if (publisher.current == outbox.get()) {
+    delivery_.end(publisher.fan_out.fan_out());
     publisher.current = nullptr;
     --in_progress_;
   }
@@ -267,7 +268,9 @@ void OutboxService::start(Publisher& publisher, Outbox& outbox) {
   publisher.cost = std::max(bytes, kMinimumPublishCost);
   publisher.patient_until_nanoseconds =
       std::min(message.block_until_nanoseconds, now + timing_.longest_block_nanoseconds);
-  Refusal refusal = supervisor_.check(outbox.owner, message.topic, message.payload.size(), now);
+  const bool again = message.publish_number == outbox.resumed_at;
+  Refusal refusal =
+      supervisor_.check(outbox.owner, message.topic, message.payload.size(), now, again);
   try {
     if (refusal == Refusal::none) {
       return delivery_.begin(fan_out, publisher.principal, message.topic, message.payload.size(),
@@ -278,6 +281,7 @@ void OutboxService::start(Publisher& publisher, Outbox& outbox) {
   }
   fan_out.routes.clear();
   fan_out.next = 0;
+  fan_out.stamp = {};
   fan_out.report = {};
   fan_out.report.reason = refusal;
 }
@@ -316,6 +320,7 @@ void OutboxService::finish(Publisher& publisher) {
   const OutboxMessage message = outbox.reader.message();
   outbox.reader.consume();
   outbox.receipts.acknowledge(message.publish_number, report, outbox.reader.position());
+  delivery_.end(publisher.fan_out.fan_out());
   publisher.current = nullptr;
   --in_progress_;
   supervisor_.published(outbox.owner, report, message.payload.size() + message.topic.size());
@@ -330,6 +335,10 @@ void OutboxService::ring() {
     outbox->receipts.ring();
   }
   to_ring_.clear();
+}
+
+void OutboxService::finish_all() {
+  for (const auto& [principal, publisher] : publishers_) (void)finish_paused(principal);
 }
 
 const FanOut* OutboxService::finish_paused(std::string_view principal) {

@@ -32,9 +32,11 @@ class OutboxSupervisor {
   OutboxSupervisor& operator=(const OutboxSupervisor&) = delete;
   virtual ~OutboxSupervisor() = default;
 
-  /// Whether the policy lets this message through (permission, rate); `none` if it does.
+  /// Whether the policy lets this message through (permission, rate); `none` if it does. One that
+  /// comes `again` after a restart was charged before.
   [[nodiscard]] virtual Refusal check(const OutboxOwner& owner, std::string_view topic,
-                                      std::uint64_t payload_bytes, std::uint64_t now) noexcept = 0;
+                                      std::uint64_t payload_bytes, std::uint64_t now,
+                                      bool again) noexcept = 0;
   /// A publish has come to an end and is acknowledged.
   virtual void published(const OutboxOwner& owner, const PublishReport& report,
                          std::uint64_t bytes) noexcept = 0;
@@ -84,6 +86,8 @@ class OutboxService {
   /// For a publish of the embedding host as the same principal: delivers the rest of the message in
   /// progress first. What is left waits for full routes; nothing if all is done.
   [[nodiscard]] const FanOut* finish_paused(std::string_view principal);
+  /// All messages in progress, as far as full routes let them.
+  void finish_all();
   /// While held, no further message of that principal is begun: the host's own is in progress.
   void hold(std::string_view principal);
   void release(std::string_view principal);

@@ -51,11 +51,12 @@ void ReceiptWriter::set_asleep(bool asleep) noexcept {
 }
 
 void format_receipts(std::byte* segment, std::uint64_t outbox_id, std::uint64_t ring_bytes,
-                     const shm::SegmentHeader& stamp) {
+                     std::uint64_t first_number, const shm::SegmentHeader& stamp) {
   auto& header = *reinterpret_cast<shm::ReceiptHeader*>(segment);
   header.outbox_id = outbox_id;
   header.ring_bytes = ring_bytes;
   show(header.broker_asleep, std::uint32_t{1});
+  show(header.accepted_number, first_number - 1);
   publish_header(header.segment, shm::SegmentKind::receipt, stamp);
 }
 

@@ -36,7 +36,8 @@ class ReceiptWriter {
 };
 
 /// Writes the header of a new receipt segment (all zero before) and publishes its version word.
+/// Everything below `first_number` counts as acknowledged.
 void format_receipts(std::byte* segment, std::uint64_t outbox_id, std::uint64_t ring_bytes,
-                     const shm::SegmentHeader& stamp);
+                     std::uint64_t first_number, const shm::SegmentHeader& stamp);
 
 }  // namespace fairlead::broker

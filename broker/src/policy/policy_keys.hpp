@@ -25,7 +25,7 @@ struct PolicyKey {
 
 inline constexpr std::uint64_t kGibibyte = 1ULL << 30;
 
-inline constexpr std::array<PolicyKey, 35> kPolicyKeys = {{
+inline constexpr std::array<PolicyKey, 36> kPolicyKeys = {{
     {PolicyTable::broker, "maximum_guests", PolicyType::integer, "guests", 1, 4'096, "256"},
     {PolicyTable::broker, "maximum_routes", PolicyType::integer, "routes", 1, 30'000, "16384"},
     {PolicyTable::broker, "total_budget_bytes", PolicyType::integer, "bytes", 4'096,
@@ -39,6 +39,7 @@ inline constexpr std::array<PolicyKey, 35> kPolicyKeys = {{
     {PolicyTable::broker, "attach_deadline_ms", PolicyType::integer, "milliseconds", 100, 60'000,
      "5000"},
     {PolicyTable::broker, "spin_us", PolicyType::integer, "microseconds", 0, 1'000, "2"},
+    {PolicyTable::broker, "resume_grace_seconds", PolicyType::integer, "seconds", 0, 3'600, "30"},
 
     {PolicyTable::principal, "name", PolicyType::text, "", 0, 0, ""},
     {PolicyTable::principal, "uid", PolicyType::identities, "", 0, 0, "none"},

@@ -81,6 +81,7 @@ void PolicyLoader::read_broker(const PolicyValue& value) {
   reader.read("descriptors_in_flight", limits.descriptors_in_flight);
   reader.read("attach_deadline_ms", limits.attach_deadline_ms);
   reader.read("spin_us", limits.spin_us);
+  reader.read("resume_grace_seconds", limits.resume_grace_seconds);
 }
 
 void PolicyLoader::read_minter(const PolicyValue& value) {

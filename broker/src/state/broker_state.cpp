@@ -71,6 +71,7 @@ Remains BrokerState::remove_guest(GuestId id, bool thrown_out) {
   Guest& guest = *found->second;
   remains.outbox = outboxes.remove(id);
   if (guest.outbox_slot) table.erase(*guest.outbox_slot);
+  resumable_outboxes.erase(guest.outbox_id);
   while (!guest.routes.empty()) {
     take_route_out(guest.routes.back(), shm::RouteState::closed, thrown_out, remains);
   }
@@ -81,27 +82,41 @@ Remains BrokerState::remove_guest(GuestId id, bool thrown_out) {
 
 // ---- routes ------------------------------------------------------------------------------------
 
-RouteId BrokerState::add_route(Guest& guest, const NewRoute& made,
-                               const shm::RouteIdentity& identity, bool sealed, bool staged,
-                               const ResumeToken& token, QuotaCharge charge) {
-  const auto gate = guest.gates.gate_for(staged);
-  auto route = std::make_unique<Route>(made.memory->segment(), made.memory->cursors().data(), gate,
-                                       made.memory->wake_descriptor());
+std::unique_ptr<Route> BrokerState::make_route(const NewRoute& made,
+                                               std::shared_ptr<const Gate> gate) {
+  return std::make_unique<Route>(made.memory->segment(), made.memory->cursors().data(),
+                                 std::move(gate), made.memory->wake_descriptor());
+}
+
+RouteId BrokerState::add_route(Guest& guest, const NewRoute& made, std::unique_ptr<Route> route,
+                               RouteSetup setup) {
   guest.routes.reserve(guest.routes.size() + 1);
+  const std::uint64_t gate = route->gate()->admits_from();
   const RouteId id = delivery.add(std::move(route));
   try {
     OwnedRoute& owned = routes[id];
+    const bool named = !setup.sealed || setup.interim;
     const auto slot = table.add({.kind = shm::SegmentKind::route,
-                                 .sealed = sealed,
-                                 .gate = gate->admits_from(),
-                                 .identity = identity,
-                                 .segment = sealed ? "" : made.memory->segment().segment().name(),
-                                 .resume_token = token});
+                                 .interim = setup.interim,
+                                 .guest = guest.id,
+                                 .claimed_epoch = setup.claimed_epoch,
+                                 .sealed = setup.sealed,
+                                 .gate = gate,
+                                 .identity = setup.identity,
+                                 .segment = named ? made.memory->segment().segment().name() : "",
+                                 .payer = guest.payer,
+                                 .resume_token = guest.token});
     if (!slot) {
       throw Error(ErrorCode::out_of_memory,
                   "no room for one more route in the broker's table; `df /dev/shm` may show why");
     }
-    owned = {made.memory, *slot, guest.id, sealed, std::move(charge)};
+    owned.memory = made.memory;
+    owned.slot = *slot;
+    owned.guest = guest.id;
+    owned.sealed = setup.sealed;
+    owned.interim = setup.interim;
+    owned.claimed_epoch = setup.claimed_epoch;
+    owned.charge = std::move(setup.charge);
   } catch (...) {  // its memory is about to go
     routes.erase(id);
     delivery.remove(id);
@@ -141,9 +156,11 @@ void BrokerState::take_route_out(RouteId id, shm::RouteState state, bool truncat
   delivery.remove(id);
   table.erase(owned.slot);
   owned.memory->retire(truncate);
-  const bool kept = !owned.sealed && !truncate;
+  const bool kept = !owned.sealed && !owned.interim && !truncate;
   QuotaAmounts released = owned.charge.amounts();
-  if (owned.sealed) {
+  if (owned.interim) {
+    // Nobody but us maps it.
+  } else if (owned.sealed) {
     released.budget_bytes = 0;
   } else if (kept) {
     const std::uint64_t mapped = owned.memory->segment().segment().file_bytes();
@@ -188,13 +205,15 @@ void BrokerState::leave_ended(EndedRoute ended, bool thrown_out, Remains& remain
 
 void BrokerState::set_gate(Guest& guest, bool open) {
   const std::uint64_t next = delivery.next_sequence();
+  table.begin_gate_change(guest.token, open ? next : Gate::kNever);
   if (open) {
     guest.gates.open(next);
   } else {
     guest.gates.retire(next);
   }
   for (const RouteId id : guest.routes)
-    table.set_gate(routes[id].slot, delivery.find(id)->gate().admits_from());
+    table.set_gate(routes[id].slot, delivery.find(id)->gate()->admits_from());
+  table.end_gate_change();
 }
 
 void BrokerState::maintain_slice() {
@@ -262,7 +281,7 @@ void BrokerState::replace_policy(Policy replacement) {
 void BrokerState::order_ends_of(Guest& guest) {
   std::shared_ptr<const PrincipalRule> rule;
   std::string sentence;
-  if (guest.by_host) {
+  if (guest.by_host || guest.away) {  // or asked again when it is back
     rule = policy->rule_of(guest.principal);
     sentence = refusals::unknown_principal(guest.principal);
   } else {
@@ -300,6 +319,26 @@ void BrokerState::order_ends_of(Guest& guest) {
 }
 
 // ---- the end -----------------------------------------------------------------------------------
+
+std::vector<Remains> BrokerState::leave_everything() {
+  std::vector<Remains> all;
+  for (auto& [id, owned] : routes) {
+    owned.memory->leave();
+    delivery.remove(id);
+    Remains remains;
+    remains.routes.push_back(std::move(owned.memory));
+    all.push_back(std::move(remains));
+    owned.charge.release();
+  }
+  routes.clear();
+  for (auto& [id, guest] : guests) {
+    Remains remains;
+    remains.outbox = outboxes.remove(id);
+    all.push_back(std::move(remains));
+  }
+  guests.clear();
+  return all;
+}
 
 std::vector<Remains> BrokerState::end_everything() {
   std::vector<Remains> all;

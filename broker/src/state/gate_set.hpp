@@ -23,6 +23,17 @@ class GateSet {
     return shared;
   }
 
+  /// Of an earlier epoch, by what it admits from.
+  std::shared_ptr<const Gate> adopt(std::uint64_t from) {
+    if (from == Gate::kNever || from == 0) return gate_for(from != 0);
+    for (const auto& gate : gates_) {
+      if (gate->admits_from() == from) return gate;
+    }
+    gates_.push_back(std::make_shared<Gate>(false));
+    gates_.back()->open(from);
+    return gates_.back();
+  }
+
   void open(std::uint64_t next_sequence) {
     for (const auto& gate : gates_) {
       if (gate == staged_ || retired_) gate->open(next_sequence);

@@ -27,7 +27,11 @@ struct OwnedRoute {
   std::shared_ptr<RouteMemory> memory;
   RouteTable::Slot slot = 0;
   GuestId guest = 0;
-  bool sealed = false;
+  bool sealed = false;   // what its guest has, or is to get
+  bool interim = false;  // its guest has not come back: only we map it
+  std::uint64_t claimed_epoch = 0;
+  // What its guest says was pushed into a sealed segment of an earlier epoch, while interim.
+  KnownPushes reported{};
   QuotaCharge charge;
 };
 
@@ -42,6 +46,7 @@ struct EndedRoute {
 // word.
 struct Guest {
   GuestId id = 0;
+  ResumeToken token{};  // by which the next broker knows it again
   std::string principal;
   std::string payer;                  // whose quotas and rates it uses up
   std::optional<std::string> pinned;  // as which it was minted
@@ -61,7 +66,13 @@ struct Guest {
   QuotaCharge charge;               // the connection
   QuotaCharge outbox_charge;
   std::vector<EndedRoute> ended;  // until it says that it has unmapped them
-  bool by_host = false;           // the embedding host vouched for it, not the policy
+  // Of a guest that a broker of an earlier epoch knew: until when it must have come back for all
+  // that it had; 0 = nothing waits for it.
+  std::uint64_t grace_until_nanoseconds = 0;
+  bool away = false;             // and has no connection
+  bool outbox_settled = true;    // it has the outbox that the table's line is about
+  std::uint64_t connection = 0;  // the session that speaks for it: greater = accepted later
+  bool by_host = false;          // the embedding host vouched for it, not the policy
 };
 
 /// Whose log lines are counted together: see EventLog.

@@ -20,7 +20,9 @@ Route* Loan::Content::live_route() noexcept {
   if (!memory_) return nullptr;
   Route* route = state_->delivery.find(route_);
   // The id may have been given to another route since; a subscription number never is.
-  return route != nullptr && route->identity().subscription == subscription_ ? route : nullptr;
+  if (route == nullptr || route->identity().subscription != subscription_) return nullptr;
+  // Its guest may have come back meanwhile, and the route have another segment (R34).
+  return state_->routes.at(route_).memory == memory_ ? route : nullptr;
 }
 
 void Loan::Content::cancel() noexcept {

@@ -32,19 +32,20 @@ std::string sentence_of(Refusal refusal, const Guest& guest, std::string_view to
 }  // namespace
 
 Refusal BrokerState::check(const OutboxOwner& owner, std::string_view topic,
-                           std::uint64_t payload_bytes, std::uint64_t now) noexcept {
+                           std::uint64_t payload_bytes, std::uint64_t now, bool again) noexcept {
   Guest* guest = find_guest(owner.guest);
   if (guest == nullptr) return Refusal::not_permitted;
-  const Refusal refusal = judge(*guest, topic, payload_bytes, now);
+  const Refusal refusal = judge(*guest, topic, payload_bytes, now, again);
   if (refusal != Refusal::none) tell_once(*guest, refusal, topic, payload_bytes);
   return refusal;
 }
 
 Refusal BrokerState::judge(const Guest& guest, std::string_view topic, std::uint64_t payload_bytes,
-                           std::uint64_t now) noexcept {
+                           std::uint64_t now, bool again) noexcept {
   if (shm::check_topic(topic) != shm::TopicProblem::none) return Refusal::invalid_topic;
   if (payload_bytes > shm::kMaximumInlinePayloadBytes) return Refusal::larger_than_limit;
   if (!may_publish(*guest.rule, topic)) return Refusal::not_permitted;
+  if (again) return Refusal::none;
   const RateOutcome rate = publish_rates_.take(guest.capsule, guest.payer, *guest.rule,
                                                payload_bytes + topic.size(), now);
   return rate == RateOutcome::within ? Refusal::none : Refusal::rate_limited;

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <span>
 
 #include <fairlead/shm/segment_name.hpp>
 #include <fairlead/shm/snapshot_guard.hpp>
 #include <fairlead/shm/uuid.hpp>
 
+#include "table/adopted_lines.hpp"
 #include "table/continuity.hpp"
 
 namespace fairlead::broker {
@@ -43,10 +45,34 @@ RouteTable::RouteTable(const std::string& broker, std::string_view socket_path, 
     : segment_(std::move(table.segment)),
       legacy_(table.legacy),
       stamp_(broker, table.legacy.epoch + 1),
+      broker_(broker),
       first_sequence_(table.legacy.next_sequence),
       next_subscription_(table.legacy.next_subscription) {
-  swept_ = sweep_leftovers(broker);
+  if (legacy_.same_layout && !legacy_.clean) read_adopted();
+  swept_ = sweep_leftovers(broker_, segments_named());
   format(socket_path);
+}
+
+void RouteTable::read_adopted() {
+  entries_ = header().entries.load(std::memory_order_acquire);
+  const std::span<const TableEntry> entries(&entry(0), entries_);
+  adopted_ = read_adopted_lines(header(), entries, broker_);
+  std::vector<bool> used(entries_);
+  for (const AdoptedLine& line : adopted_) used[line.slot] = true;
+  free_.reserve(entries_ + 1);
+  for (Slot slot = entries_; slot-- > 0;) {
+    if (used[slot]) continue;
+    entry(slot).state = TableEntryState::free;
+    free_.push_back(slot);
+  }
+}
+
+std::vector<std::string> RouteTable::segments_named() const {
+  std::vector<std::string> names;
+  for (const AdoptedLine& line : adopted_) {
+    if (!line.record.segment.empty()) names.push_back(line.record.segment);
+  }
+  return names;
 }
 
 TableHeader& RouteTable::header() noexcept {
@@ -59,20 +85,22 @@ TableEntry& RouteTable::entry(Slot slot) noexcept {
 
 void RouteTable::format(std::string_view socket_path) {
   TableHeader& table = header();
-  table.segment.version.store(0, std::memory_order_release);  // nobody reads it now
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!legacy_.same_layout) {
+    table.segment.version.store(0, std::memory_order_release);  // nobody reads it now
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
   reserve_sequences(first_sequence_);  // and the epoch: before anything is made in it
   if (!legacy_.same_layout) clear_but_the_numbers();
   show(table.next_sequence, reserved_sequence_);
   {
     const SnapshotGuard guard(table.snapshot);  // sync: table-header
     table.entry_bytes = sizeof(TableEntry);
-    show(table.entries, std::uint64_t{0});
+    show(table.entries, entries_);
     show(table.clean_stop, std::uint64_t{0});
     show(table.next_subscription, next_subscription_);
     table.socket_path.assign(socket_path);
   }
-  segment_.shrink_to(shm::kTableEntriesOffset);
+  if (entries_ == 0) segment_.shrink_to(shm::kTableEntriesOffset);
   shm::SegmentHeader stamp{};
   stamp_.fill(stamp, segment_.size());
   publish_header(table.segment, shm::SegmentKind::table, stamp);
@@ -108,15 +136,20 @@ std::optional<RouteTable::Slot> RouteTable::add(const TableRecord& record) {
   TableEntry& line = entry(*slot);
   {
     const SnapshotGuard guard(line.snapshot);  // sync: table-entry
-    line.state = TableEntryState::live;
+    line.state = TableEntryState::free;        // whoever finds it half written ignores it
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     line.sealed = record.sealed ? 1 : 0;
     line.kind = record.kind;
     line.epoch = epoch();
+    line.claimed_epoch = record.claimed_epoch;
+    line.guest = record.guest;
     show(line.gate, record.gate);
     line.identity = record.identity;
     line.segment.assign(record.segment);
-    line.companion.assign({});
+    line.payer.assign(record.payer);
     std::memcpy(line.resume_token, record.resume_token.data(), sizeof line.resume_token);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    line.state = record.interim ? TableEntryState::interim : TableEntryState::live;
   }
   header().entries.store(entries_, std::memory_order_release);
   return slot;
@@ -127,6 +160,7 @@ void RouteTable::erase(Slot slot) noexcept {
   {
     const SnapshotGuard guard(line.snapshot);  // sync: table-entry
     line.state = TableEntryState::free;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     line.segment.assign({});
     std::memset(line.resume_token, 0, sizeof line.resume_token);
   }
@@ -134,6 +168,18 @@ void RouteTable::erase(Slot slot) noexcept {
 }
 
 void RouteTable::set_gate(Slot slot, std::uint64_t gate) noexcept { show(entry(slot).gate, gate); }
+
+void RouteTable::begin_gate_change(const ResumeToken& guest, std::uint64_t from) noexcept {
+  show(header().gate_from, from);
+  header().gate_guest.store(number_of(guest), std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+void RouteTable::end_gate_change() noexcept {
+  header().gate_guest.store(0, std::memory_order_release);
+}
+
+void RouteTable::finish_adoption() { end_gate_change(); }
 
 std::uint64_t RouteTable::take_subscription() noexcept {
   const std::uint64_t taken = next_subscription_++;
@@ -155,11 +201,13 @@ void RouteTable::remove() noexcept {
   segment_.unlink();
 }
 
-std::size_t sweep_leftovers(const std::string& broker) {
+std::size_t sweep_leftovers(const std::string& broker, const std::vector<std::string>& keep) {
   std::size_t swept = 0;
   for (const shm::ListedSegment& listed : shm::list_segments()) {
     if (!listed.name || listed.name->broker != broker) continue;
-    if (listed.name->kind == shm::SegmentKind::table) continue;
+    if (listed.name->kind == shm::SegmentKind::table ||
+        std::find(keep.begin(), keep.end(), listed.file) != keep.end())
+      continue;
     const std::string path = shm::segment_path(listed.file);
     struct stat found {};
     // What another uid put there under such a name is not ours to remove (and /dev/shm is sticky).

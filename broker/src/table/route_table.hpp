@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fairlead/shm/layout/table_layout.hpp>
@@ -22,11 +23,22 @@ using ResumeToken = std::array<std::uint8_t, 16>;
 // One line of the table.
 struct TableRecord {
   shm::SegmentKind kind = shm::SegmentKind::route;
-  bool sealed = false;
+  bool interim = false;  // of a route: see TableEntryState
+  std::uint64_t guest = 0;
+  std::uint64_t epoch = 0;          // set by add()
+  std::uint64_t claimed_epoch = 0;  // 0: the guest has nothing yet
+  bool sealed = false;              // also when interim: what the guest has, or is to get
   std::uint64_t gate = 0;
   shm::RouteIdentity identity{};
-  std::string segment{};  // empty when sealed
+  std::string segment{};  // empty when sealed and not interim
+  std::string payer{};
   ResumeToken resume_token{};
+};
+
+// A line that a broker of the same name left when it died.
+struct AdoptedLine {
+  std::uint64_t slot = 0;
+  TableRecord record;
 };
 
 // Not thread-safe; the broker's mutex guards it. The destructor leaves everything where it is (as a
@@ -35,14 +47,25 @@ class RouteTable {
  public:
   using Slot = std::uint64_t;
 
-  /// Takes the broker's name (see lock_table), removes what a dead broker of that name left in
-  /// /dev/shm, and begins a new epoch. Throws Error.
+  /// Takes the broker's name (see lock_table) and begins a new epoch. Of what a dead broker of that
+  /// name left it keeps the lines and the segments that they name: see take_adopted(); the rest in
+  /// /dev/shm is removed. Throws Error.
   RouteTable(const std::string& broker, std::string_view socket_path);
+
+  /// What the dead broker left, once; a line per route and outbox. Each is to be erased, after
+  /// another was added in its place: whoever comes after a kill in between takes the newer one.
+  [[nodiscard]] std::vector<AdoptedLine> take_adopted() { return std::exchange(adopted_, {}); }
+  /// All of it was taken over.
+  void finish_adoption();
 
   /// Nothing when /dev/shm is full or the table is.
   [[nodiscard]] std::optional<Slot> add(const TableRecord& record);
   void erase(Slot slot) noexcept;
   void set_gate(Slot slot, std::uint64_t gate) noexcept;
+  /// Says before a guest's gates are changed one by one what they become, so that the next broker
+  /// can do the rest (R13); end_gate_change() after it.
+  void begin_gate_change(const ResumeToken& guest, std::uint64_t from) noexcept;
+  void end_gate_change() noexcept;
 
   [[nodiscard]] std::uint64_t take_subscription() noexcept;
   /// Numbers from here on were never used before, in no life of this broker.
@@ -66,11 +89,15 @@ class RouteTable {
   void format(std::string_view socket_path);
   void clear_but_the_numbers();
   void save_numbers() noexcept;
+  void read_adopted();
+  [[nodiscard]] std::vector<std::string> segments_named() const;
   [[nodiscard]] std::optional<Slot> free_slot() noexcept;
 
   shm::Segment segment_;
   TableLegacy legacy_;
   SegmentStamp stamp_;
+  std::vector<AdoptedLine> adopted_;
+  std::string broker_;
   std::vector<Slot> free_;
   std::uint64_t entries_ = 0;  // our own count, never read back
   std::uint64_t first_sequence_;
@@ -79,9 +106,12 @@ class RouteTable {
   std::size_t swept_ = 0;
 };
 
-/// Removes every named segment of `broker` in /dev/shm but its table. Only for the holder of the
-/// table's lock: then all of them are a dead broker's. Returns how many went.
-std::size_t sweep_leftovers(const std::string& broker);
+/// Removes every named segment of `broker` in /dev/shm but its table and those to `keep`. Only for
+/// the holder of the table's lock: then all of them are a dead broker's. Returns how many went.
+std::size_t sweep_leftovers(const std::string& broker, const std::vector<std::string>& keep);
+
+/// The part of it that stands for its guest where there is room for no more; practically unique.
+[[nodiscard]] std::uint64_t number_of(const ResumeToken& token) noexcept;
 
 /// From getrandom(2). Throws Error(system).
 [[nodiscard]] ResumeToken make_resume_token();

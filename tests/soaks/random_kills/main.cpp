@@ -48,9 +48,14 @@ bool broker_is_due(const SoakOptions& options, const Chaos& chaos) {
   return chaos.guests_killed() * brokers >= (chaos.brokers_killed() + 1) * guests;
 }
 
+std::string newest_lines(const std::string& log) {
+  constexpr std::size_t kMostBytes = 4'000;
+  return log.size() <= kMostBytes ? log : log.substr(log.size() - kMostBytes);
+}
+
 std::string leftovers(RestartedBroker& broker, bool brokers_die) {
   if (const int code = broker.stop(); code != 0) {
-    return "the broker ended with " + std::to_string(code) + ": " + broker.log();
+    return "the broker ended with " + std::to_string(code);
   }
   if (!broker.segments().empty()) return "left in /dev/shm: " + broker.segments().front();
   if (!brokers_die && !broker.log().empty()) return "the broker complained: " + broker.log();
@@ -82,6 +87,7 @@ int run(const SoakOptions& options) {
     problem = chaos.problem();
   }
   if (problem.empty()) problem = leftovers(broker, brokers_die);
+  if (!problem.empty()) std::fprintf(stderr, "%s", newest_lines(broker.log()).c_str());
   return clock.finish(figures_of(state, chaos), problem);
 }
 

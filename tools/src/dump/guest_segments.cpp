@@ -55,7 +55,6 @@ void read_cursors(const SegmentBytes& bytes, SegmentDump& segment) {
   CursorDump dump;
   dump.held_messages = word(cursors.messages_held);
   dump.waits = word(cursors.wait_count);
-  dump.duplicates_dropped = word(cursors.duplicates_dropped);
   dump.uncovered_visits = word(cursors.uncovered_visits);
   for (const shm::TicketSlot& ticket : cursors.tickets) dump.batches_out += word(ticket.batch) != 0;
   for (const auto& hold : cursors.holds) dump.holds_taken += word(hold) != 0;

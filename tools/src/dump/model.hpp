@@ -110,7 +110,6 @@ struct CursorDump {
   std::uint64_t batches_out = 0;
   std::uint64_t holds_taken = 0;
   std::uint64_t waits = 0;
-  std::uint64_t duplicates_dropped = 0;
   std::uint64_t uncovered_visits = 0;
 };
 
@@ -141,6 +140,7 @@ struct EntryDump {
   shm::SegmentKind kind = shm::SegmentKind::none;
   bool sealed = false;
   bool torn = false;
+  bool interim = false;  // its guest has not come back to this life of the broker
   std::uint64_t epoch = 0;
   std::uint64_t gate = 0;
   std::string segment;

@@ -114,7 +114,6 @@ struct ContentJson {
             {"batches_out", cursors.batches_out},
             {"holds_taken", cursors.holds_taken},
             {"waits", cursors.waits},
-            {"duplicates_dropped", cursors.duplicates_dropped},
             {"uncovered_visits", cursors.uncovered_visits}};
   }
 };

@@ -3,10 +3,10 @@
 #include <string>
 
 #include <fairlead/shm/layout/table_layout.hpp>
+#include <fairlead/shm/route_identity.hpp>
 #include <fairlead/shm/untrusted.hpp>
 
 #include "dump/header_reader.hpp"
-#include "dump/route_identity.hpp"
 
 namespace fairlead::tools::dump {
 namespace {
@@ -46,7 +46,7 @@ std::optional<std::uint64_t> entry_count(const SegmentBytes& bytes, const TableH
 }
 
 std::string entry_problem(const TableEntry& entry) {
-  if (entry.state > shm::TableEntryState::ended) {
+  if (entry.state > shm::TableEntryState::interim) {
     return "state is " + std::to_string(static_cast<std::uint32_t>(entry.state));
   }
   if (entry.kind != shm::SegmentKind::route && entry.kind != shm::SegmentKind::outbox) {
@@ -56,7 +56,7 @@ std::string entry_problem(const TableEntry& entry) {
   if (!entry.segment.view().empty() && !shm::parse_segment_name(entry.segment.view())) {
     return "segment name is none";
   }
-  return identity_problem(entry.identity, entry.kind == shm::SegmentKind::route);
+  return shm::identity_problem(entry.identity, entry.kind == shm::SegmentKind::route);
 }
 
 void read_entry(const SegmentBytes& bytes, std::uint64_t index, Patience patience,
@@ -76,10 +76,10 @@ void read_entry(const SegmentBytes& bytes, std::uint64_t index, Patience patienc
     if (!torn) blame(segment, Verdict::corrupt, which + ": its " + problem);
     return;
   }
-  if (entry->state != shm::TableEntryState::live) return;
   table.entries.push_back({.kind = entry->kind,
                            .sealed = entry->sealed != 0,
                            .torn = torn,
+                           .interim = entry->state == shm::TableEntryState::interim,
                            .epoch = entry->epoch,
                            .gate = entry->gate.load(std::memory_order_relaxed),
                            .segment = std::string(entry->segment.view()),

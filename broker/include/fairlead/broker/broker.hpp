@@ -48,6 +48,11 @@ class Broker {
   /// socket are removed. Idempotent. The broker cannot be started again.
   void stop() noexcept;
 
+  /// As stop(), but for the next broker of this name: routes, what is queued in them and outboxes
+  /// stay in shared memory, as if this one had been killed between two messages. Guests come back
+  /// to the next one by themselves (R34).
+  void hand_over() noexcept;
+
   /// Delivers to every matching route before it returns (R06). The host is trusted: no permission
   /// is asked and no rate is charged. A broker that was stopped says route_closed; an unusable
   /// principal not_permitted.

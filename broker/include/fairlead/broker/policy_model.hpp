@@ -28,6 +28,8 @@ struct BrokerLimits {
   std::uint64_t attach_deadline_ms = 5'000;  // from connect until the last acknowledgement
   std::uint64_t spin_us =
       shm::kDefaultSpinNanoseconds / 1'000;  // polling of outboxes before the broker sleeps
+  // How long guests of a broker that died may take to come back to the next one (R34).
+  std::uint64_t resume_grace_seconds = 30;
 
   friend bool operator==(const BrokerLimits&, const BrokerLimits&) = default;
 };

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,8 @@ namespace fairlead::guest {
 
 /// Name of the environment variable that holds the number of an inherited, connected descriptor.
 inline constexpr const char* kInheritedDescriptorVariable = "FAIRLEAD_FD";
+/// Of the one with the number of a descriptor over which whoever started us connects us anew.
+inline constexpr const char* kKeeperDescriptorVariable = "FAIRLEAD_KEEPER_FD";
 
 /// Every way out has a name of its own: see Guest::attach().
 struct AttachOptions {
@@ -32,6 +35,16 @@ struct AttachOptions {
   std::string program{};
   /// For the attach, and for each later question to the broker.
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);
+  /// How long to try to come back to a broker that is gone without farewell: killed, or restarted
+  /// (R34). Counted from when that is noticed. Meanwhile nothing is there, and nothing is lost.
+  /// Zero: not at all.
+  std::chrono::nanoseconds resume_for = std::chrono::seconds(30);
+  /// The way back, if it is not the one we came: connects within that time, or returns an invalid
+  /// descriptor while the broker is not there. Without it: `socket_path` again, or for the
+  /// inherited descriptor the keeper that FAIRLEAD_KEEPER_FD names; there is no way back for
+  /// `descriptor`. Called by whichever thread of the guest's notices that the broker is gone, one
+  /// at a time.
+  std::function<shm::UniqueFd(std::chrono::nanoseconds)> reconnect{};
 };
 
 /// What the broker said of itself and of us.

@@ -14,6 +14,7 @@
 namespace fairlead::guest {
 
 class MappedRoute;
+class ResumableRoute;
 
 /// Topic, principal, sequence, publish time, payload and the loss right before it. A view: valid as
 /// long as the Batch (or Kept) that it came from.
@@ -24,10 +25,10 @@ using EndedLoss = shm::RouteReader::EndedLoss;
 
 enum class DrainOutcome : std::uint8_t {
   messages,          // at least one
-  empty,             // nothing there now; wait() or poll the descriptor
+  empty,             // nothing there now, or the broker is away; wait() or poll the descriptor
   closed,            // nothing there, and the broker has ended the route
   poisoned,          // likewise, because our own cursor page made no sense to it
-  disconnected,      // nothing there, and the broker is gone
+  disconnected,      // nothing there, and the broker is gone for good
   too_many_batches,  // shm::kTicketSlots batches are out over all workers; release one
   corrupt,           // the segments break their own format; nothing can be read any more
   no_memory,         // this process has no memory for the views; nothing was taken
@@ -67,6 +68,7 @@ class Batch {
 
  private:
   friend class MappedRoute;
+  friend class ResumableRoute;
 
   std::shared_ptr<MappedRoute> route_;  // while messages are pinned
   std::vector<Message> messages_;

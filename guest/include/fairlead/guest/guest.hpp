@@ -51,7 +51,11 @@ struct SubscribeOptions {
 /// Error. Common codes: what the broker refuses with, in its words; disconnected (it hung up);
 /// timeout (and the connection is given up); protocol (likewise). Not for forked children.
 ///
-/// The connection lives as long as the Guest or anything made through it.
+/// The connection lives as long as the Guest or anything made through it. When the broker is killed
+/// or restarted, whatever is called next comes back to its successor, within the limits of
+/// AttachOptions::resume_for: routes go on where they were, publishes that have no receipt are
+/// handed over again, nothing is lost or delivered twice (R34). A question waits for that up to its
+/// time-out and is asked again.
 class Guest {
  public:
   /// Connects and introduces us. Throws Error: broker_gone (nobody listens there), not_found (no
@@ -63,8 +67,9 @@ class Guest {
   Guest& operator=(Guest&&) noexcept;
   ~Guest();
 
-  [[nodiscard]] const Welcome& welcome() const noexcept;
-  /// False once the broker is known to be gone; asks the kernel. noexcept, one system call.
+  /// Of the broker that we are attached to now, or were last. Throws std::bad_alloc.
+  [[nodiscard]] Welcome welcome() const;
+  /// False while the broker is known to be gone; asks the kernel. noexcept, one system call.
   [[nodiscard]] bool connected() const noexcept;
 
   /// Throws Error: invalid_pattern (R04), invalid_principal, denied (R05), quota_exceeded (R32),

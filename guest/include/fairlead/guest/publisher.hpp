@@ -36,8 +36,8 @@ enum class PublishStatus : std::uint8_t {
   outbox_full,    // not published: no room, or shm::kReceiptEntries messages await receipts
   too_large,      // not published: larger than the outbox, or than any message may be (R31)
   invalid_topic,  // not published (R04)
-  disconnected,   // the broker is gone. With a number: no receipt, the message may be lost (R34)
-  forgotten,      // outcome() only: too long ago, its receipt was overwritten
+  disconnected,   // the broker is gone for good. With a number: no receipt, may be lost (R34)
+  forgotten,      // outcome() only: too long ago, its receipt is gone
   unknown,        // outcome() only: no such number was given out
   corrupt,        // the receipt page makes no sense
 };
@@ -68,6 +68,11 @@ enum class FlushOutcome : std::uint8_t { done, timeout, disconnected, corrupt };
 /// The guest's one outbox; a cheap handle, copy it at will. Thread-safe: messages of one thread
 /// keep their order. It keeps the connection alive. Not for forked children: their publishes are
 /// `disconnected`. No call throws.
+///
+/// While the broker is away that may come back (AttachOptions::resume_for) there is room for what
+/// the outbox holds. The next broker gets all that has no receipt, under the same numbers, and
+/// gives each route what it does not have yet (R34). publish() and flush() try to come back within
+/// their time-outs; an asynchronous publish makes one attempt now and then.
 class Publisher {
  public:
   /// Copies topic and payload into the outbox, wakes the broker if it sleeps, and waits as long as
@@ -79,7 +84,8 @@ class Publisher {
     return publish(topic, std::as_bytes(std::span(payload)), options);
   }
 
-  /// What became of an earlier publish. The newest shm::kReceiptEntries are remembered.
+  /// What became of an earlier publish. The newest shm::kReceiptEntries are remembered, but of a
+  /// broker's life before the last one none.
   [[nodiscard]] PublishOutcome outcome(std::uint64_t number) const noexcept;
   /// Waits until the broker is done with all that was published before this call.
   [[nodiscard]] FlushOutcome flush(std::chrono::nanoseconds timeout) noexcept;

@@ -13,6 +13,9 @@ namespace fairlead::guest {
 /// All that a worker process needs: descriptors and sizes. Made by Subscription::share(), used by
 /// Subscription::from_descriptors(). The worker must run in the same PID namespace: the drain mutex
 /// and the clean-up after dead workers go by process and thread numbers.
+///
+/// It is good for one life of the broker: afterwards the worker is `disconnected` once it has taken
+/// what was left, and the process that subscribed shares the route anew.
 struct SharedRoute {
   shm::UniqueFd route;       // read-only
   shm::UniqueFd cursors;     // read-write

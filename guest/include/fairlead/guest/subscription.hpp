@@ -18,6 +18,8 @@
 
 namespace fairlead::guest {
 
+class ResumableRoute;
+
 /// Payload and topic bytes that drain() takes at most if it is not told otherwise.
 inline constexpr std::uint64_t kDefaultDrainBytes = 64 * 1024;
 
@@ -27,7 +29,7 @@ enum class WaitOutcome : std::uint8_t {
   interrupted,   // a signal handler ran in this thread
   closed,        // nothing there, and the broker has ended the route
   poisoned,      // likewise, because our own cursor page made no sense to it
-  disconnected,  // nothing there, and the broker is gone
+  disconnected,  // nothing there, and the broker is gone for good
   corrupt,       // the cursor page's mutex is unusable
 };
 
@@ -49,6 +51,13 @@ struct WaitSettings {
 /// nobody else.
 ///
 /// No call on the data path throws, waits for the broker, or allocates per message.
+///
+/// When the broker is restarted (R34), the subscription goes on in memory that the next one gives
+/// it: first comes all that the dead one left, then what the next one brings. Whoever drains or
+/// waits meanwhile finds it empty, and does what it takes to come back; so a drain that finds
+/// nothing may then take a few milliseconds, or up to AttachOptions::timeout with a broker that
+/// takes our connection and does not answer. Worker processes cannot come back: they drain what is
+/// left, then are `disconnected`, and are handed a new share.
 ///
 /// The route ends when the last of Subscription, its batches and kept messages is gone, in the
 /// process that subscribed, or when Guest::unsubscribe() says so. Worker processes and forked
@@ -83,7 +92,9 @@ class Subscription {
   [[nodiscard]] WaitOutcome wait() noexcept { return wait(std::chrono::nanoseconds::max()); }
 
   /// For poll() or epoll, POLLIN: readable when messages may have come, or the broker has gone. -1
-  /// unless SubscribeOptions::descriptor was set. Do nothing with it but poll.
+  /// unless SubscribeOptions::descriptor was set. Do nothing with it but poll. It stays the same
+  /// when the broker is restarted. While the broker is away it is readable now and then: the drain
+  /// that follows tries to come back.
   ///
   /// Protocol: drain until the outcome is `empty`, and only then poll. That last drain arms the
   /// descriptor: whatever is published after it makes the descriptor readable, and it stays
@@ -92,12 +103,13 @@ class Subscription {
   /// signal and asking for a new one, the other pollers see neither.
   [[nodiscard]] int descriptor() const noexcept;
 
-  /// As the broker last said; `open` also when the broker is gone without a word.
+  /// As the broker last said; `open` also when the broker is gone without a word. `closed` as well
+  /// when the next broker does not know the route any more.
   [[nodiscard]] shm::RouteState state() const noexcept;
 
   // ---- control --------------------------------------------------------------------------------
 
-  /// Never zero, unique in the broker's life.
+  /// Never zero, never used again by a broker of that name; the next one keeps it.
   [[nodiscard]] std::uint64_t number() const noexcept;
   [[nodiscard]] shm::Boundary boundary() const noexcept;
   [[nodiscard]] std::string pattern() const;
@@ -105,19 +117,21 @@ class Subscription {
   /// broker's words, so this waits for them up to `timeout`, but not for a broker that is gone.
   /// Nothing in worker processes, and after unsubscribe(). Throws std::bad_alloc.
   [[nodiscard]] std::optional<RouteEnd> end(std::chrono::nanoseconds timeout = {}) const;
-  /// Second descriptors of everything, for a worker process. Throws Error (limit).
+  /// Second descriptors of everything, for a worker process; of the present broker's. Throws Error
+  /// (limit).
   [[nodiscard]] SharedRoute share() const;
   /// Not while other threads wait.
   void set_waiting(WaitSettings waiting) noexcept;
 
-  /// The whole mapping, which the payloads lie in: for checks and measurements.
+  /// The whole mapping, which the payloads lie in: for checks and measurements. Another one after a
+  /// restart of the broker; the old one stays while batches or kept messages lie in it.
   [[nodiscard]] std::span<const std::byte> mapping() const noexcept;
 
  private:
   friend class Guest;
-  Subscription(std::shared_ptr<MappedRoute> route, WaitSettings waiting) noexcept;
+  Subscription(std::shared_ptr<ResumableRoute> route, WaitSettings waiting) noexcept;
 
-  std::shared_ptr<MappedRoute> route_;
+  std::shared_ptr<ResumableRoute> route_;
   WaitSettings waiting_;
 };
 

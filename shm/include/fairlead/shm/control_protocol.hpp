@@ -13,7 +13,7 @@
 
 namespace fairlead::shm::control {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::size_t kMaximumPacketBytes = 1'024;
 inline constexpr std::size_t kMaximumDescriptorsPerPacket = 3;
 
@@ -30,6 +30,10 @@ enum class Kind : std::uint32_t {
   acknowledge = 15,  // the descriptors of reply `request` have arrived
   kick = 16,         // there is something in my outbox
   list_sealed = 17,  // the dump tool's; only the broker's own uid may ask
+  // guest -> broker, by a guest that a broker of an earlier epoch knew (R34)
+  pushed_before = 18,  // what the epoch before pushed into my route; no answer
+  resume_route = 19,   // answered as subscribe
+  resume_outbox = 20,  // answered as open_outbox
   // broker -> guest
   welcome = 30,
   subscribed = 31,     // + descriptors: route (read-only), cursor, wake-up socket if asked for
@@ -38,6 +42,7 @@ enum class Kind : std::uint32_t {
   refused = 34,
   ended = 35,           // a route was closed or poisoned; not an answer, request = 0
   sealed_segment = 36,  // + descriptor (read-only); one per packet, `done` ends the list
+  farewell = 37,        // the broker ends for good: do not try to come back
 };
 
 struct Header {
@@ -65,7 +70,8 @@ struct Hello {
   Uuid capsule;
   // Empty: as minted, or the policy's name for my uid. The system principal is "system" here.
   FixedText<kMaximumPrincipalBytes> principal;
-  FixedText<64> program;  // for logs and dump, never trusted
+  FixedText<64> program;          // for logs and dump, never trusted
+  std::uint8_t resume_token[16];  // of the last Welcome; zero: I am new here
 };
 
 struct Subscribe {
@@ -97,13 +103,38 @@ struct OpenOutbox {
   std::uint64_t ring_bytes;  // 0 = default; rounded up to a power of two
 };
 
+// Newest pushes of guests into the lanes of a route's last segment, if it was sealed: the broker of
+// that segment is dead, so only the guest can still read it. Up to kMaximumPushMarks a packet.
+inline constexpr std::size_t kMaximumPushMarks = 48;
+struct PushedBefore {
+  Header header;
+  std::uint64_t subscription;
+  std::uint32_t count;
+  std::uint32_t reserved;
+  PushMark pushes[kMaximumPushMarks];
+};
+
+struct ResumeRoute {
+  Header header;
+  std::uint64_t subscription;
+  std::uint32_t wants_descriptor;  // as at subscribe
+  std::uint32_t reserved;
+};
+
+struct ResumeOutbox {
+  Header header;
+  std::uint64_t outbox;        // keeps its id
+  std::uint64_t ring_bytes;    // as of the last one
+  std::uint64_t first_number;  // of the first publish that has no receipt, or of the next
+};
+
 struct SetGate {
   Header header;
   std::uint32_t open;  // 1: admit from the next sequence number on, 0: retire
   std::uint32_t reserved;
 };
 
-struct Plain {  // acknowledge, kick, list_sealed, done
+struct Plain {  // acknowledge, kick, list_sealed, done, farewell
   Header header;
   std::uint64_t value;
 };
@@ -113,10 +144,11 @@ struct Welcome {
   std::uint64_t guest;
   std::uint64_t epoch;
   Boundary boundary;  // what holds if segments are sealed or the uid differs, as reported at attach
-  std::uint32_t reserved;
+  std::uint32_t resumed;  // 1: known by its token; else whatever it had has ended
   FixedText<kMaximumBrokerNameBytes> broker;
   FixedText<kMaximumPrincipalBytes> principal;
   FixedText<200> boundary_reason;
+  std::uint8_t resume_token[16];
 };
 
 struct Subscribed {
@@ -130,7 +162,10 @@ struct Subscribed {
   std::uint32_t has_descriptor;
   std::uint32_t hold_slots;  // R22; the broker does not look at those beyond
   std::uint32_t reserved;
-  std::uint8_t resume_token[16];
+  // Of a route that is resumed: the segment's state is `filling` until its content is there, after
+  // the descriptors were acknowledged. Content that the guest has already, or that was filled into
+  // a segment that it has, is of this epoch or before; 0 = of a new subscription.
+  std::uint64_t claimed_epoch;
 };
 
 struct OutboxOpened {
@@ -139,7 +174,6 @@ struct OutboxOpened {
   std::uint64_t ring_bytes;
   std::uint64_t outbox_segment_bytes;
   std::uint64_t receipt_segment_bytes;
-  std::uint8_t resume_token[16];
 };
 
 struct Refused {
@@ -175,6 +209,7 @@ static_assert(kIsPacket<OpenOutbox> && kIsPacket<SetGate> && kIsPacket<Plain> &&
               kIsPacket<Welcome>);
 static_assert(kIsPacket<Subscribed> && kIsPacket<OutboxOpened> && kIsPacket<Refused> &&
               kIsPacket<Ended>);
-static_assert(kIsPacket<SealedSegment>);
+static_assert(kIsPacket<SealedSegment> && kIsPacket<PushedBefore> && kIsPacket<ResumeRoute> &&
+              kIsPacket<ResumeOutbox>);
 
 }  // namespace fairlead::shm::control

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fairlead/shm/deficit_round_robin.hpp>
+#include <fairlead/shm/found_record.hpp>
 #include <fairlead/shm/layout/cursor_layout.hpp>
 #include <fairlead/shm/layout/route_layout.hpp>
 #include <fairlead/shm/message_view.hpp>
@@ -66,6 +67,13 @@ class RouteReader {
   // only this process holds anything. drain() and hold() do it when slots run out.
   void free_slots_of_dead_workers() noexcept;
 
+  // For a route whose broker is dead, before it is drained to its end: joins every lane that has
+  // messages, whatever the activation log says. Its broker may have died between tail and log.
+  void join_all() noexcept;
+  // Of such a route once it is empty: losses that nothing else tells (R29). A second call adds
+  // nothing.
+  [[nodiscard]] EndedLoss final_loss() noexcept;
+
   // Whether drain() has something to do (messages, or the news that the route ended). The caller
   // holds the drain mutex.
   [[nodiscard]] bool ready() noexcept;
@@ -95,19 +103,10 @@ class RouteReader {
   struct Claim;
 
   [[nodiscard]] const LaneHead* lane_head(std::uint32_t lane) const noexcept;
-  // A record as it was when looked at, and where.
-  struct Found {
-    RecordHeader record;
-    std::uint64_t offset;
-    [[nodiscard]] std::uint64_t cost() const noexcept {
-      return std::uint64_t{record.payload_bytes} + record.topic_bytes;
-    }
-  };
-  [[nodiscard]] std::optional<Found> record_at(std::uint64_t offset, std::uint32_t lane,
-                                               std::uint64_t count) noexcept;
-  [[nodiscard]] bool readable(std::uint64_t offset, std::uint64_t bytes) noexcept;
-  [[nodiscard]] std::optional<Found> locate(const LaneHead& head, const LaneCursor& cursor,
-                                            std::uint32_t lane, std::uint64_t count) noexcept;
+  [[nodiscard]] std::optional<FoundRecord> record_at(std::uint64_t offset, std::uint32_t lane,
+                                                     std::uint64_t count) noexcept;
+  [[nodiscard]] std::optional<FoundRecord> locate(const LaneHead& head, const LaneCursor& cursor,
+                                                  std::uint32_t lane, std::uint64_t count) noexcept;
   [[nodiscard]] Visit visit_lane(Rotation& rotation, std::uint32_t lane, Claim& claim) noexcept;
   [[nodiscard]] Visit read_records(const LaneHead& head, std::uint32_t lane, std::uint64_t first,
                                    std::uint64_t tail, std::uint64_t deficit,

@@ -67,8 +67,12 @@ class RouteWriter {
   // Gives `principal` a free lane; nothing when all are taken (lanes_full) or memory is: then
   // out_of_memory() tells a full file system from a full segment.
   [[nodiscard]] std::optional<Lane> open_lane(std::string_view principal);
-  // Takes back an empty lane. What it lost since its last delivered message goes to the caller.
-  Loss close_lane(Lane lane);
+  // The same with `lost` before its first message, which is then told with it (R29): of a lane that
+  // goes on from an earlier epoch. Before any guest takes from this segment.
+  [[nodiscard]] std::optional<Lane> open_lane_after(std::string_view principal, const Loss& lost);
+  // Takes back an empty lane. What it lost since its last delivered message goes to the aggregate,
+  // with that reason, and to the caller.
+  Loss close_lane(Lane lane, LossReason reason);
   [[nodiscard]] bool lanes_full() const noexcept {
     return free_lanes_.empty() && lanes_.size() >= capacity_;
   }
@@ -88,6 +92,14 @@ class RouteWriter {
   // As append(), with the payload where it is.
   void commit(Lane lane, const Reservation& reservation, const MessageStamp& stamp,
               std::string_view topic);
+
+  // Writes down what earlier epochs pushed and may be sent again (R34). Once, before the table's
+  // entry names this segment. False without memory for it.
+  [[nodiscard]] bool carry(std::span<const PushMark> pushes);
+  // Sequence of the newest message that a guest published into this lane; 0 = none.
+  [[nodiscard]] std::uint64_t newest_push(Lane lane) const noexcept {
+    return lanes_[lane].pushed_sequence;
+  }
 
   // Takes the lane's oldest message away unless the guest is faster.
   Evict evict_head(Lane lane);
@@ -148,6 +160,7 @@ class RouteWriter {
 
   // Counts a refusal of this route (R30); `lane` if the principal has one.
   void count_refusal(Refusal reason, std::optional<Lane> lane) noexcept;
+  void count_duplicate() noexcept;
   void add_aggregate_loss(const Loss& loss, LossReason reason) noexcept;
 
  private:
@@ -177,11 +190,14 @@ class RouteWriter {
     std::uint64_t lost_bytes = 0;
     std::uint64_t lost_sequence = 0;
     std::uint64_t activations = 0;
+    std::uint64_t pushed_count = 0;     // of the newest message that a guest published,
+    std::uint64_t pushed_sequence = 0;  //   and its sequence; 0 = none in this generation
     std::uint32_t generation = 0;
     bool in_use = false;
     std::string principal;
     RingQueue<Chunk> chunks;
-    RingQueue<Place> places;  // of the records from head to tail
+    std::optional<Chunk> kept;  // passed, but holds the newest message that a guest published
+    RingQueue<Place> places;    // of the records from head to tail
   };
   struct Page {
     LanePage* words = nullptr;  // none: nobody uses a lane of it
@@ -212,6 +228,7 @@ class RouteWriter {
   void advance(LaneState& state, Lane lane, std::uint64_t head);
   void retire_passed(LaneState& state);
   void retire(const Chunk& chunk);
+  void note_push(LaneState& state, Lane lane, std::uint64_t offset, const MessageStamp& stamp);
   void mark_claimed(LaneState& state, Lane lane, std::uint64_t head) noexcept;
   void count_queued(LaneState& state, Lane lane) noexcept;
   void publish_arena_counters() noexcept;
@@ -243,7 +260,7 @@ class RouteWriter {
     std::uint64_t published = 0, delivered = 0, queued = 0, evicted = 0, refused = 0;
     std::uint64_t published_bytes = 0, delivered_bytes = 0, queued_bytes = 0, evicted_bytes = 0;
     std::uint64_t queued_high = 0, queued_bytes_high = 0, lanes_high = 0, wakes = 0, uncovered = 0;
-    std::uint64_t lost_messages = 0, lost_bytes = 0;
+    std::uint64_t lost_messages = 0, lost_bytes = 0, duplicates = 0;
     std::uint64_t by_reason[12] = {};
   } totals_;
 };

@@ -68,8 +68,7 @@ struct CursorHeader {
       64) std::atomic<std::uint32_t> wait_count;  // registrations, grows only  // sync: wait-count
   std::atomic<std::uint32_t> arm_count;           // of the pollable descriptor, likewise
   std::atomic<std::uint64_t> messages_held;       // in batches and hold slots
-  std::atomic<std::uint64_t> duplicates_dropped;
-  std::atomic<std::uint64_t> uncovered_visits;  // over all lanes
+  std::atomic<std::uint64_t> uncovered_visits;    // over all lanes
   std::atomic<std::uint32_t>
       draining;  // 1 while a drain call runs: the file must not shrink now  // sync: ticket
   std::atomic<std::uint32_t> mappings;  // of this route among the workers  // sync: mappings

@@ -27,7 +27,8 @@ enum class AdmissionKind : std::uint32_t {
   exactly = 2,
   principal_or_system = 3
 };
-enum class RouteState : std::uint32_t { none = 0, open = 1, closed = 2, poisoned = 3 };
+// `filling`: content of the epoch before is still being copied into it, nothing may be taken yet.
+enum class RouteState : std::uint32_t { none = 0, open = 1, closed = 2, poisoned = 3, filling = 4 };
 enum class Boundary : std::uint32_t { none = 0, cooperative = 1, enforced = 2 };
 enum class LossReason : std::uint32_t {
   none = 0,
@@ -87,7 +88,7 @@ struct RouteCounters {
   std::atomic<std::uint64_t> queued_bytes;
   std::atomic<std::uint64_t> evicted_bytes;
   std::atomic<std::uint64_t> held_messages;       // the guest's own word for it, clamped
-  std::atomic<std::uint64_t> duplicates_dropped;  // the guest's own word for it
+  std::atomic<std::uint64_t> duplicates_dropped;  // sent again after a restart (R34)
   std::atomic<std::uint64_t> queued_high_water;
   std::atomic<std::uint64_t> queued_bytes_high_water;
   std::atomic<std::uint64_t> active_lanes;
@@ -105,7 +106,10 @@ struct AggregateLoss {
   std::atomic<std::uint64_t> bytes;
   std::atomic<std::uint64_t> last_sequence;
   std::atomic<LossReason> reason;
-  std::uint32_t reserved;
+  // The lane whose loss is being added, and `messages` once it is in: who comes after a broker that
+  // was killed here knows whether that lane still has to be counted.
+  std::atomic<std::uint32_t> ending_lane;  // as ActivationEntry::pack()
+  std::atomic<std::uint64_t> ending_total;
 };
 
 // Hot half of a lane: what the draining guest reads. Writer: broker.
@@ -120,7 +124,9 @@ struct alignas(64) LaneHead {
   std::atomic<std::uint64_t> base_bytes;  // cumulative cost when this generation began
   std::atomic<std::uint64_t>
       activation;  // number of its newest entry in the activation log, from 1
-  std::uint64_t reserved;
+  // LanePosition of the newest record that a guest published, stored before the tail: it was
+  // pushed if the tail is beyond it (R34).  // sync: newest-push
+  std::atomic<std::uint64_t> newest_push;
 };
 static_assert(sizeof(LaneHead) == 64);
 
@@ -160,6 +166,11 @@ struct RouteHeader {
   std::atomic<Refusal> poison_reason;
   std::atomic<std::uint32_t> snapshot;  // odd while the words below change  // sync: route-snapshot
 
+  // Pushes of earlier epochs that may be sent again (R34): an array of PushMark, made with the
+  // route.
+  std::atomic<std::uint64_t> carried_pushes;  // offset; 0 = none
+  std::atomic<std::uint32_t> carried_push_count;
+
   alignas(64) RouteCounters counters;
   alignas(64) AggregateLoss loss;
   alignas(64) std::atomic<std::uint32_t> lane_pages[kMaximumLanePages];  // offset / 256; 0 = none
@@ -172,6 +183,13 @@ static_assert(offsetof(RouteHeader, identity) == 256);
 static_assert(offsetof(RouteHeader, doorbell) % 64 == 0);
 static_assert(offsetof(RouteHeader, counters) % 64 == 0);
 static_assert(sizeof(RouteHeader) <= 16 * 1024);
+
+// A route has, or has refused, all that an outbox published up to this number.
+struct PushMark {
+  std::uint64_t outbox;
+  std::uint64_t number;
+};
+static_assert(sizeof(PushMark) == 16);
 
 // The arena begins here, so an idle route needs 16 KiB.
 inline constexpr std::uint64_t kRouteArenaOffset = 16 * 1024;

@@ -16,20 +16,23 @@ namespace fairlead::shm {
 inline constexpr std::size_t kMaximumSegmentNameBytes = 128;
 inline constexpr std::size_t kSocketPathFieldBytes = 108;
 
-enum class TableEntryState : std::uint32_t { free = 0, live = 1, ended = 2 };
+// `interim`: its guest has not come back to this life of the broker; nobody maps the segment but
+// us.
+enum class TableEntryState : std::uint32_t { free = 0, live = 1, interim = 2 };
 
 struct TableEntry {
   std::atomic<std::uint32_t> snapshot;  // odd while the entry changes  // sync: table-entry
   TableEntryState state;
-  std::uint32_t sealed;  // 1: memfd, ask the broker for it; 0: named
-  SegmentKind kind;      // route, outbox
-  std::uint64_t epoch;
+  std::uint32_t sealed;             // 1: memfd, ask the broker for it; 0: named
+  SegmentKind kind;                 // route, outbox
+  std::uint64_t epoch;              // that made the segment
+  std::uint64_t claimed_epoch;      // of the newest segment that the guest certainly has; 0 = none
+  std::uint64_t guest;              // who owns it, a number of the epoch in which it attached
   std::atomic<std::uint64_t> gate;  // sequence from which on the route admits; max = staged (R13)
   RouteIdentity identity;           // of an outbox: owner, guest and id only
   FixedText<kMaximumSegmentNameBytes> segment;  // route or receipt; empty when sealed
-  FixedText<kMaximumSegmentNameBytes>
-      companion;  // always empty today: cursors and outboxes are sealed
-  std::uint8_t resume_token[16];
+  FixedText<kMaximumPrincipalBytes> payer;      // whose quotas it uses up
+  std::uint8_t resume_token[16];                // the guest's: the same in all its entries
 };
 
 struct TableHeader {
@@ -41,6 +44,9 @@ struct TableHeader {
   std::atomic<std::uint64_t> next_sequence;      // as in `continuity`, for the dump tool
   std::atomic<std::uint64_t> next_subscription;  // likewise
   std::atomic<std::uint64_t> clean_stop;         // 1: the broker ended by itself
+  // A gate that is being opened or retired, so that the next broker can do the rest (R13).
+  std::atomic<std::uint64_t> gate_guest;  // 0 = none
+  std::atomic<std::uint64_t> gate_from;
   FixedText<kSocketPathFieldBytes> socket_path;
 };
 
