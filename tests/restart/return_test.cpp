@@ -218,6 +218,33 @@ TEST_F(Grace, what_a_guest_that_is_back_does_not_ask_for_ends_as_well) {
   EXPECT_THAT(again->payloads(), ElementsAre("1"));
 }
 
+// As long as a name may be: its quotas go by "<family> of uid <number>".
+const std::string kLongestName(shm::kMaximumPrincipalBytes, 'a');
+
+class FamilyReturn : public Returning {
+ protected:
+  FamilyReturn()
+      : Returning({}, "[[principal]]\nname = \"" + kLongestName.substr(0, kLongestName.size() - 1) +
+                          "*\"\nuid = \"self\"\nsubscribe = [\"*\"]\nadmission = \"all\"\n"
+                          "quota = { routes = 2 }\n") {}
+};
+
+TEST_F(FamilyReturn, R32_those_who_chose_their_own_name_come_back_and_share_one_quota_still) {
+  auto first = attach(nullptr, kLongestName);
+  const auto before = first.guest->subscribe("t");
+  broker_.restart();
+  publish("t", "1");
+  auto second = attach(&first.welcome, kLongestName);
+  ASSERT_EQ(second.welcome.resumed, 1U);
+  const auto after = resume(*second.guest, before->answer.subscription);
+  ASSERT_TRUE(after);
+  EXPECT_THAT(after->payloads(), ElementsAre("1"));
+  auto other = attach(nullptr, kLongestName.substr(0, kLongestName.size() - 1) + "b");
+  const auto second_of_two = other.guest->subscribe("t");
+  other.guest->send(other.guest->subscribe_packet("t"));
+  EXPECT_EQ(other.guest->receive().kind(), control::Kind::refused);
+}
+
 class SealedReturn : public Returning {
  protected:
   SealedReturn()
