@@ -13,7 +13,9 @@ namespace {
 // No quota stands in the way, and a machine that is busy otherwise may let a guest wait for long.
 constexpr const char* kPolicy = R"(
 [broker]
+maximum_guests = 4096
 attach_deadline_ms = 60000
+resume_grace_seconds = 5
 
 [[principal]]
 name = "agent.*"
@@ -22,11 +24,11 @@ publish = ["kills.*"]
 subscribe = ["kills.*"]
 admission = "all"
 [principal.quota]
-guests = 128
+guests = 2000
 routes = 512
 total_budget_bytes = 1073741824
 outbox_bytes = 67108864
-descriptors = 4096
+descriptors = 20000
 attaches_per_minute = 1000000
 )";
 
@@ -68,7 +70,8 @@ int run(const SoakOptions& options) {
   const bool brokers_die = options.more.at("brokers") != 0;
   state.brokers_die = brokers_die;
   const ScratchDirectory files;
-  RestartedBroker broker({"--log-level", "warning", "--policy", files.write("p.toml", kPolicy)});
+  RestartedBroker broker({"--log-level", brokers_die ? "info" : "warning", "--policy",
+                          files.write("p.toml", kPolicy)});
   broker.start();
   std::string problem = broker.wait_until_ready();
   Chaos chaos(state, broker, options.seed);

@@ -103,6 +103,11 @@ class CheckedRoute {
     ++state_.routes_checked;
   }
 
+  [[nodiscard]] std::string why() const {
+    const auto end = route_->end(1s);
+    return end ? end->sentence : "without a word";
+  }
+
  private:
   guest::SubscribeOptions choose() {
     guest::SubscribeOptions options;
@@ -223,7 +228,7 @@ void subscribe_until_told(SharedState& state, const Role& role) {
     phase = Phase::streaming;
     const std::uint64_t rounds = resident ? UINT64_MAX : 10 + random() % 400;
     for (std::uint64_t round = 0; round < rounds && !end; ++round) {
-      if (!route.serve()) throw std::runtime_error("the broker ended the route");
+      if (!route.serve()) throw std::runtime_error("the broker ended the route: " + route.why());
     }
     phase = Phase::leaving;
     route.finish();
