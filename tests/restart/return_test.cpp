@@ -294,5 +294,34 @@ TEST_F(SealedReturn, R34_what_its_guest_reports_as_pushed_before_is_not_given_to
   EXPECT_THAT(after->payloads(), IsEmpty());
 }
 
+TEST_F(SealedReturn, R34_nor_if_its_publisher_comes_back_later_than_it) {
+  auto publisher = attach();
+  auto outbox = publisher.guest->open_outbox();
+  auto first = attach();
+  const auto before = first.guest->subscribe("t");
+  outbox->write("t", "once", UINT64_MAX);
+  const std::uint64_t number = outbox->newest();
+  publisher.guest->publish(*outbox);
+  ASSERT_EQ(before->drain_until(1).size(), 1U);
+  broker_.restart();
+  auto second = attach(&first.welcome);
+  const auto after = ask_for(*second.guest, before->answer.subscription);
+  ASSERT_TRUE(after);
+  auto pushed = second.guest->packet<control::PushedBefore>(control::Kind::pushed_before);
+  const std::uint64_t asked = pushed.header.request - 1;
+  pushed.header.request = control::kNoAnswer;
+  pushed.subscription = before->answer.subscription;
+  pushed.count = 1;
+  pushed.pushes[0] = {outbox->answer.outbox, number};
+  second.guest->send(pushed);
+  second.guest->acknowledge(asked);
+  while (after->header().state.load() == shm::RouteState::filling) std::this_thread::yield();
+  auto again = attach(&publisher.welcome);
+  auto resent = resume_outbox(*again.guest, *outbox, number);
+  ASSERT_TRUE(resent);
+  EXPECT_EQ(again.guest->publish(*resent, "t", "once").taken.load(), 1U) << "it has it";
+  EXPECT_THAT(after->payloads(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace fairlead::test
