@@ -218,6 +218,33 @@ TEST_F(Grace, what_a_guest_that_is_back_does_not_ask_for_ends_as_well) {
   EXPECT_THAT(again->payloads(), ElementsAre("1"));
 }
 
+// As long as a name may be: its quotas go by "<family> of uid <number>".
+const std::string kLongestName(shm::kMaximumPrincipalBytes, 'a');
+
+class FamilyReturn : public Returning {
+ protected:
+  FamilyReturn()
+      : Returning({}, "[[principal]]\nname = \"" + kLongestName.substr(0, kLongestName.size() - 1) +
+                          "*\"\nuid = \"self\"\nsubscribe = [\"*\"]\nadmission = \"all\"\n"
+                          "quota = { routes = 2 }\n") {}
+};
+
+TEST_F(FamilyReturn, R32_those_who_chose_their_own_name_come_back_and_share_one_quota_still) {
+  auto first = attach(nullptr, kLongestName);
+  const auto before = first.guest->subscribe("t");
+  broker_.restart();
+  publish("t", "1");
+  auto second = attach(&first.welcome, kLongestName);
+  ASSERT_EQ(second.welcome.resumed, 1U);
+  const auto after = resume(*second.guest, before->answer.subscription);
+  ASSERT_TRUE(after);
+  EXPECT_THAT(after->payloads(), ElementsAre("1"));
+  auto other = attach(nullptr, kLongestName.substr(0, kLongestName.size() - 1) + "b");
+  const auto second_of_two = other.guest->subscribe("t");
+  other.guest->send(other.guest->subscribe_packet("t"));
+  EXPECT_EQ(other.guest->receive().kind(), control::Kind::refused);
+}
+
 class SealedReturn : public Returning {
  protected:
   SealedReturn()
@@ -264,6 +291,35 @@ TEST_F(SealedReturn, R34_what_its_guest_reports_as_pushed_before_is_not_given_to
   second.guest->send(pushed);
   second.guest->acknowledge(asked);
   while (after->header().state.load() == shm::RouteState::filling) std::this_thread::yield();
+  EXPECT_THAT(after->payloads(), IsEmpty());
+}
+
+TEST_F(SealedReturn, R34_nor_if_its_publisher_comes_back_later_than_it) {
+  auto publisher = attach();
+  auto outbox = publisher.guest->open_outbox();
+  auto first = attach();
+  const auto before = first.guest->subscribe("t");
+  outbox->write("t", "once", UINT64_MAX);
+  const std::uint64_t number = outbox->newest();
+  publisher.guest->publish(*outbox);
+  ASSERT_EQ(before->drain_until(1).size(), 1U);
+  broker_.restart();
+  auto second = attach(&first.welcome);
+  const auto after = ask_for(*second.guest, before->answer.subscription);
+  ASSERT_TRUE(after);
+  auto pushed = second.guest->packet<control::PushedBefore>(control::Kind::pushed_before);
+  const std::uint64_t asked = pushed.header.request - 1;
+  pushed.header.request = control::kNoAnswer;
+  pushed.subscription = before->answer.subscription;
+  pushed.count = 1;
+  pushed.pushes[0] = {outbox->answer.outbox, number};
+  second.guest->send(pushed);
+  second.guest->acknowledge(asked);
+  while (after->header().state.load() == shm::RouteState::filling) std::this_thread::yield();
+  auto again = attach(&publisher.welcome);
+  auto resent = resume_outbox(*again.guest, *outbox, number);
+  ASSERT_TRUE(resent);
+  EXPECT_EQ(again.guest->publish(*resent, "t", "once").taken.load(), 1U) << "it has it";
   EXPECT_THAT(after->payloads(), IsEmpty());
 }
 

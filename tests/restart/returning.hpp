@@ -16,17 +16,19 @@ namespace fairlead::test {
 
 class Returning : public testing::Test {
  protected:
-  explicit Returning(std::function<void(broker::BrokerOptions&)> tweak = {})
-      : broker_({.listening = true, .tweak = std::move(tweak)}) {}
+  explicit Returning(std::function<void(broker::BrokerOptions&)> tweak = {},
+                     std::string policy = {})
+      : broker_({.policy = std::move(policy), .listening = true, .tweak = std::move(tweak)}) {}
 
   struct Attached {
     std::unique_ptr<RawGuest> guest;
     shm::control::Welcome welcome{};
   };
-  [[nodiscard]] Attached attach(const shm::control::Welcome* before = nullptr) {
+  [[nodiscard]] Attached attach(const shm::control::Welcome* before = nullptr,
+                                std::string_view principal = "alice") {
     Attached attached;
     attached.guest = std::make_unique<RawGuest>(broker_.socket_path());
-    auto hello = attached.guest->hello_packet("alice");
+    auto hello = attached.guest->hello_packet(principal);
     if (before != nullptr)
       std::memcpy(hello.resume_token, before->resume_token, sizeof hello.resume_token);
     attached.guest->send(hello);

@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include <fairlead/shm/principal.hpp>
 #include <fairlead/shm/route_identity.hpp>
 #include <fairlead/shm/segment_name.hpp>
 
@@ -32,9 +31,7 @@ bool segment_is_ours(const TableEntry& entry, std::string_view broker) {
 bool makes_sense(const TableEntry& entry, std::string_view broker) {
   if (entry.state != TableEntryState::live && entry.state != TableEntryState::interim) return false;
   if (entry.kind != SegmentKind::route && entry.kind != SegmentKind::outbox) return false;
-  if (entry.payer.length > shm::kMaximumPrincipalBytes ||
-      shm::check_principal(entry.payer.view()) != shm::PrincipalProblem::none)
-    return false;
+  if (entry.payer.length > shm::kMaximumPayerBytes) return false;
   return segment_is_ours(entry, broker) &&
          shm::identity_problem(entry.identity, entry.kind == SegmentKind::route).empty();
 }

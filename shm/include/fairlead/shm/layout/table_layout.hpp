@@ -20,6 +20,9 @@ inline constexpr std::size_t kSocketPathFieldBytes = 108;
 // us.
 enum class TableEntryState : std::uint32_t { free = 0, live = 1, interim = 2 };
 
+// A principal, or a family and whose: "agent.* of uid 4294967295".
+inline constexpr std::size_t kMaximumPayerBytes = kMaximumPrincipalBytes + 18;
+
 struct TableEntry {
   std::atomic<std::uint32_t> snapshot;  // odd while the entry changes  // sync: table-entry
   TableEntryState state;
@@ -31,7 +34,7 @@ struct TableEntry {
   std::atomic<std::uint64_t> gate;  // sequence from which on the route admits; max = staged (R13)
   RouteIdentity identity;           // of an outbox: owner, guest and id only
   FixedText<kMaximumSegmentNameBytes> segment;  // route or receipt; empty when sealed
-  FixedText<kMaximumPrincipalBytes> payer;      // whose quotas it uses up
+  FixedText<kMaximumPayerBytes> payer;          // whose quotas it uses up
   std::uint8_t resume_token[16];                // the guest's: the same in all its entries
 };
 
