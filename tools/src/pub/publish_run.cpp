@@ -108,9 +108,12 @@ void PublishRun::publish(std::string_view payload) {
       throw Error(ErrorCode::corrupt,
                   "the broker's receipts make no sense: " + std::string(to_string(outcome.status)));
   }
-  const bool due = outcome.number >= settled_ + kHarvestEvery;
-  if (due) harvest();
-  if (due || options_.interval.count() > 0) (void)broker_.look();
+  // Receipts of the life before the broker's last one are forgotten, so no life may be missed.
+  const auto now = Clock::now();
+  if (outcome.number < settled_ + kHarvestEvery && now < looked_ + kSlice) return;
+  looked_ = now;
+  harvest();
+  (void)broker_.look();
 }
 
 void PublishRun::expect_broker() {
@@ -124,7 +127,9 @@ void PublishRun::finish() {
   FlushOutcome flushed = FlushOutcome::timeout;
   while (flushed == FlushOutcome::timeout && Clock::now() < deadline) {
     flushed = publisher_->flush(kSlice);
-    if (flushed == FlushOutcome::timeout) (void)broker_.look();
+    if (flushed != FlushOutcome::timeout) break;
+    harvest();
+    (void)broker_.look();
   }
   harvest();
   if (settled_ == publisher_->newest_number()) return;

@@ -54,6 +54,7 @@ class PublishRun {
   PublishTally tally_;
   std::uint64_t settled_ = 0;  // numbers up to here are in the tally
   std::chrono::steady_clock::time_point next_;
+  std::chrono::steady_clock::time_point looked_{};
 };
 
 }  // namespace fairlead::tools
