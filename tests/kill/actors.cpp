@@ -108,13 +108,17 @@ Reply GuestActor::perform(const Step& step) noexcept {
         attach(step);
         break;
       case Verb::subscribe:
-        if (guest_) subscribe(step.shape);
+        if (!guest_) break;
+        subscribe(step.shape);
+        reply.acknowledged = true;
         break;
       case Verb::send:
         if (guest_) send(step, reply);
         break;
       case Verb::open_gate:
-        if (guest_) guest_->open_gate();
+        if (!guest_) break;
+        guest_->open_gate();
+        reply.acknowledged = true;
         break;
       case Verb::unsubscribe:
         kept_.clear();

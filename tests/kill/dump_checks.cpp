@@ -25,10 +25,10 @@ dump::MachineDump read_dump(const DumpQuestion& question) {
 bool may_be(Verdict verdict, const DumpQuestion& question) {
   switch (verdict) {
     case Verdict::ok:
+    case Verdict::unavailable:  // also of a guest that has not come back yet
       return true;
     case Verdict::torn:
     case Verdict::not_ready:
-    case Verdict::unavailable:
       return !question.lives;
     case Verdict::missing:
       return question.sweeps;

@@ -61,6 +61,15 @@ void Ledger::take(const Taken& message) {
   newest_sequence_ = std::max(newest_sequence_, message.sequence);
 }
 
+bool Ledger::all_came() const {
+  std::uint64_t missing = 0;
+  for (const auto& [principal, lane] : lanes_) {
+    for (const auto& [number, entry] : lane.entries)
+      missing += !entry.taken && entry.certainty == Certainty::certain ? 1 : 0;
+  }
+  return missing <= reported_;
+}
+
 std::string Ledger::settle() const {
   std::uint64_t certain = 0;
   std::uint64_t maybe = 0;
@@ -74,7 +83,7 @@ std::string Ledger::settle() const {
     }
   }
   std::string all = complaints_;
-  if (reported_ < certain && !may_be_silent_)
+  if (reported_ < certain && !worker_died_)
     all += std::to_string(certain) + " messages are missing and only " + std::to_string(reported_) +
            " are reported as lost:" + which + "; ";
   if (reported_ > certain + maybe)

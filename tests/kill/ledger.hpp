@@ -23,13 +23,13 @@ class Ledger {
   /// principal's order, is a complaint.
   void taken(const Reply& drained);
   /// From now on what was claimed may have gone with a worker.
-  void worker_died() noexcept { may_be_silent_ = true; }
-  /// What a killed broker evicted last is reported when the next one has adopted the route.
-  void broker_died() noexcept { may_be_silent_ = true; }
+  void worker_died() noexcept { worker_died_ = true; }
 
   /// When all that there was has been drained: each certain message was taken, or reported as lost
   /// (R29), and no more is reported than is missing. Empty: all is well.
   [[nodiscard]] std::string settle() const;
+  /// Nothing that is certain is still to come.
+  [[nodiscard]] bool all_came() const;
 
   [[nodiscard]] std::uint64_t newest_sequence() const noexcept { return newest_sequence_; }
   [[nodiscard]] std::uint64_t taken_messages() const noexcept { return taken_messages_; }
@@ -52,7 +52,7 @@ class Ledger {
   std::uint64_t reported_ = 0;  // losses
   std::uint64_t newest_sequence_ = 0;
   std::uint64_t taken_messages_ = 0;
-  bool may_be_silent_ = false;
+  bool worker_died_ = false;
   std::string complaints_;
 };
 

@@ -36,7 +36,6 @@ std::optional<RouteImages> newest_route(const PrefixImages& images) {
 // What the route may hold after so many events.
 Ledger expected_after(std::size_t events, const Rehearsal& rehearsal, bool with_taken) {
   Ledger ledger;
-  ledger.broker_died();
   bool admits = false;
   for (const Act& act : rehearsal.acts) {
     const bool done = act.end <= events;

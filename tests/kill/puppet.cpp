@@ -164,6 +164,11 @@ void Puppet::join(const guest::SharedRoute& shared) {
 void Puppet::arm() { (void)ask(frame_of(kArm)); }
 bool Puppet::disarm() { return ask(frame_of(kDisarm)).alive; }
 
+bool Puppet::died() {
+  if (child_ > 0 && ::waitpid(child_, nullptr, WNOHANG) == child_) child_ = -1;
+  return child_ <= 0;
+}
+
 void Puppet::finish() {
   if (child_ <= 0) return;
   test::send_signal(performer_, SIGKILL);

@@ -36,6 +36,8 @@ class Puppet {
   void arm();
   /// False when it has died.
   bool disarm();
+  /// Does not wait. True when it is dead, and the kernel has closed what it had.
+  [[nodiscard]] bool died();
   /// Returns when it is dead: then the kernel has closed what it had.
   void finish();
   [[nodiscard]] std::uint64_t points() const noexcept { return points_->load(); }

@@ -60,10 +60,11 @@ std::vector<Scenario> make() {
   broker("broker_start", {}, act(Actor::broker, Verb::start));
   broker("broker_start_after_a_killed_one", {}, act(Actor::broker, Verb::start));
   all.back().predecessor = true;
-  broker("adopt",
-         with_both() + publish(0) + send(Actor::guest) + guest(Verb::drain) + publish(1) +
-             act(Actor::broker, Verb::succeed),
-         act(Actor::broker, Verb::start));
+  const Steps left_behind = with_both() + publish(0) + send(Actor::guest) + guest(Verb::drain) +
+                            publish(1) + act(Actor::broker, Verb::succeed);
+  broker("adopt", left_behind, act(Actor::broker, Verb::start));
+  broker("adopt_and_resume", left_behind + act(Actor::broker, Verb::start),
+         guest(Verb::drain) + send(Actor::guest) + publish(2) + guest(Verb::drain));
   broker("attach", with_bystander() + publish(0), guest(Verb::attach));
   all.back().stores_something = false;
   broker("subscribe", with_bystander() + guest(Verb::attach) + publish(0), subscribe(Actor::guest));

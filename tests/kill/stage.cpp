@@ -1,14 +1,12 @@
 #include "stage.hpp"
 
+#include <chrono>
+#include <future>
+
+#include "dump_checks.hpp"
 #include "support/test_broker.hpp"
 
 namespace fairlead::killing {
-namespace {
-
-// Whether the next broker goes on with the routes of a killed one (R34).
-constexpr bool kRoutesAreAdopted = false;
-
-}  // namespace
 
 Stage::Stage(const Scenario& scenario, PointKind kind, std::uint64_t kill_at)
     : scenario_(scenario),
@@ -16,8 +14,7 @@ Stage::Stage(const Scenario& scenario, PointKind kind, std::uint64_t kill_at)
       puppet_(std::make_unique<Puppet>(place_, kind, kill_at)),
       broker_(place_),
       guest_(place_),
-      bystander_(place_),
-      sweeps_(scenario.predecessor) {
+      bystander_(place_) {
   for (const Step& step : scenario.before) {
     if (step.verb == Verb::succeed)
       predecessor_ = std::make_unique<Puppet>(place_, PointKind::stores, 0);
@@ -52,25 +49,47 @@ bool Stage::play() {
   puppet_->arm();
   bool alive = true;
   for (const Step& step : scenario_.traced) {
-    alive = perform(step).alive;
+    alive = perform(step).alive && !taken_over_;
     if (!alive) break;
+    stopping_ = step.verb == Verb::stop;
   }
-  alive = puppet_->disarm() && alive;
-  puppet_->finish();
-  if (alive) complain(excused_);
+  alive = !taken_over_ && puppet_->disarm() && alive;
+  if (scenario_.victim == Actor::broker) {
+    take_over();
+  } else {
+    puppet_->finish();
+  }
   return !alive;
 }
 
 Reply Stage::perform_by_broker(const Step& step) {
   if (predecessor_) return predecessor_->perform(step);
-  return scenario_.victim == Actor::broker ? puppet_->perform(step) : broker_.perform(step);
+  if (scenario_.victim != Actor::broker || taken_over_) return broker_.perform(step);
+  stopping_ = step.verb == Verb::stop;
+  return puppet_->perform(step);
+}
+
+// What a guest asks of a broker that is killed over it, the next one answers.
+Reply Stage::perform_watching(const Step& step) {
+  auto done = std::async(std::launch::async, [&] { return actor(step.actor).perform(step); });
+  while (done.wait_for(std::chrono::microseconds(200)) != std::future_status::ready) {
+    if (!predecessor_ && !taken_over_ && puppet_->died()) take_over();
+  }
+  return done.get();
 }
 
 // Guests live on, with what they have mapped.
-void Stage::succeed() {
-  predecessor_.reset();
-  sweeps_ = true;
-  for (auto& [actor, route] : routes_) route.admits = route.admits && kRoutesAreAdopted;
+void Stage::succeed() { predecessor_.reset(); }
+
+// The next broker of that name, over what the killed one left.
+void Stage::take_over() {
+  if (taken_over_) return;
+  puppet_->finish();
+  taken_over_ = true;
+  check_dump({.broker = place_.broker, .lives = false, .sweeps = scenario_.predecessor},
+             [this](const std::string& sentence) { complain(sentence); });
+  const Reply reply = broker_.perform({.verb = Verb::start});
+  if (!reply.error.empty()) complain("the next broker: " + reply.error);
 }
 
 void Stage::join_worker() { puppet_->join(guest_.share()); }
@@ -90,6 +109,8 @@ Reply Stage::perform(Step step) {
     reply = perform_by_broker(step);
   } else if (step.actor == scenario_.victim) {
     reply = puppet_->perform(step);
+  } else if (scenario_.victim == Actor::broker) {
+    reply = perform_watching(step);
   } else {
     reply = actor(step.actor).perform(step);
   }
@@ -99,17 +120,13 @@ Reply Stage::perform(Step step) {
 
 void Stage::note(const Step& step, const Reply& reply) {
   if (!reply.error.empty()) {
-    const std::string sentence =
-        std::string(to_string(step.actor)) + " " + to_string(step.verb) + ": " + reply.error;
-    // Only a dead broker is an excuse, and it must be named as that.
+    // Only who is not attached yet may find no broker.
     const bool excusable =
-        scenario_.victim == Actor::broker && step.actor != Actor::broker &&
+        scenario_.victim == Actor::broker && step.verb == Verb::attach &&
         (reply.error.starts_with("disconnected") || reply.error.starts_with("broker_gone"));
-    if (excusable) {
-      excused_ = sentence;
-    } else {
-      complain(sentence);
-    }
+    if (!excusable || !puppet_->died())
+      complain(std::string(to_string(step.actor)) + " " + to_string(step.verb) + ": " +
+               reply.error);
   }
   RouteRecord& route = routes_[step.actor == Actor::worker ? Actor::guest : step.actor];
   switch (step.verb) {
@@ -119,10 +136,10 @@ void Stage::note(const Step& step, const Reply& reply) {
     case Verb::drain:
       return route.ledger.taken(reply);
     case Verb::subscribe:
-      route.admits = reply.alive && reply.error.empty() && !step.shape.staged;
+      route.admits = reply.alive && reply.acknowledged && !step.shape.staged;
       break;
     case Verb::open_gate:
-      route.admits = true;
+      route.admits = actor(step.actor).subscribed();
       break;
     case Verb::unsubscribe:
     case Verb::leave:
@@ -137,7 +154,7 @@ void Stage::note_published(const Step& step, const Reply& reply) {
   const bool told = reply.alive && reply.acknowledged;
   if (told && reply.taken == 0) return;
   const auto certainty =
-      told && reply.taken == reply.matched ? Certainty::certain : Certainty::maybe;
+      told && !stopping_ && reply.taken == reply.matched ? Certainty::certain : Certainty::maybe;
   for (auto& [actor, route] : routes_) {
     if (!route.admits) continue;
     for (std::uint32_t each = 0; each < step.count; ++each)

@@ -21,6 +21,7 @@ class Stage {
 
   /// True when the victim was killed at its point; false when it lived to the scenario's end (it is
   /// killed then).
+  /// A broker that was killed has a successor here by then.
   bool play();
 
   Reply perform(Step step);
@@ -31,11 +32,11 @@ class Stage {
     return which == Actor::guest ? guest_ : bystander_;
   }
   [[nodiscard]] Ledger& ledger(Actor which) noexcept { return routes_[which].ledger; }
+  /// Whether its route takes what is published next.
+  [[nodiscard]] bool admits(Actor which) { return routes_[which].admits; }
   [[nodiscard]] BrokerActor& broker() noexcept { return broker_; }
   [[nodiscard]] const Place& place() const noexcept { return place_; }
   [[nodiscard]] Actor victim() const noexcept { return scenario_.victim; }
-  /// The victim removes what a predecessor left.
-  [[nodiscard]] bool sweeps() const noexcept { return sweeps_; }
   [[nodiscard]] std::uint64_t points() const noexcept { return puppet_->points(); }
   /// What went wrong so far, in sentences.
   void complain(const std::string& sentence);
@@ -49,7 +50,9 @@ class Stage {
   void leave_a_predecessor();
   void join_worker();
   Reply perform_by_broker(const Step& step);
+  Reply perform_watching(const Step& step);
   void succeed();
+  void take_over();
   void note(const Step& step, const Reply& reply);
   void note_published(const Step& step, const Reply& reply);
 
@@ -64,8 +67,8 @@ class Stage {
   std::map<Actor, RouteRecord> routes_;
   std::map<std::string, std::uint32_t> numbers_;
   std::string complaints_;
-  bool sweeps_;
-  std::string excused_;  // an error that the victim's death explains
+  bool taken_over_ = false;  // the broker is here
+  bool stopping_ = false;    // it was killed while it stopped: some routes may have ended
 };
 
 }  // namespace fairlead::killing
