@@ -159,7 +159,7 @@ void Stage::replace_poisoned() {
 }
 
 broker::Refusal Stage::check(const broker::OutboxOwner&, std::string_view, std::uint64_t,
-                             std::uint64_t) noexcept {
+                             std::uint64_t, bool) noexcept {
   return broker::Refusal::none;
 }
 

@@ -68,7 +68,8 @@ class Stage final : broker::OutboxSupervisor {
   [[nodiscard]] std::uint64_t consumed_of(broker::GuestId guest) const;
 
   broker::Refusal check(const broker::OutboxOwner& owner, std::string_view topic,
-                        std::uint64_t payload_bytes, std::uint64_t now) noexcept override;
+                        std::uint64_t payload_bytes, std::uint64_t now,
+                        bool again) noexcept override;
   void published(const broker::OutboxOwner& owner, const broker::PublishReport& report,
                  std::uint64_t bytes) noexcept override;
 

@@ -111,7 +111,6 @@ Done play_route(bool veiled) {
     shm::CursorHeader& cursors = memory.cursors();
     if (random() % 16 == 0) cursors.wait_count.fetch_add(1);
     if (random() % 16 == 0) cursors.arm_count.fetch_add(1);
-    if (random() % 16 == 0) cursors.duplicates_dropped.fetch_add(1);
     if (random() % 16 == 0) cursors.holds[random() % shm::kHoldSlots] = random() % 2 * 64 * 1024;
     if (random() % 4 == 0) cursors.draining = random() % 2;
     if (random() % 4 != 0) continue;

@@ -15,7 +15,6 @@ enum class Word : std::uint8_t {
   wait_count,
   arm_count,
   messages_held,
-  duplicates_dropped,
   draining,
   reports,
   report_entry,

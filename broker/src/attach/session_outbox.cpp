@@ -46,6 +46,9 @@ bool Session::plan_outbox(const control::OpenOutbox& packet, OutboxPlan& plan) {
     const std::lock_guard lock(state_.mutex);
     Guest& guest = *state_.find_guest(guest_);
     plan.ring_bytes = outbox_ring_bytes(packet.ring_bytes);
+    // One of an earlier epoch that its guest does not know of: the answer was lost with its broker.
+    if (!guest.outbox_settled && state_.outboxes.find(guest_) == nullptr)
+      state_.forget_outbox(guest);
     if (guest.outbox_slot) {
       sentence = "this guest has an outbox already: it can have one";
     } else if (guest.rule->publish.patterns().empty()) {

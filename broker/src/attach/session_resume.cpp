@@ -1,5 +1,5 @@
 // A guest that a broker of an earlier epoch knew asks for what it had (R34, decision 0050).
-#include <algorithm>
+#include <map>
 
 #include "attach/packet.hpp"
 #include "attach/session.hpp"
@@ -32,10 +32,11 @@ bool Session::plan_offer(const control::ResumeRoute& packet, OfferedRoute& offer
     const std::lock_guard lock(state_.mutex);
     const Guest& guest = *state_.find_guest(guest_);
     const auto id = state_.find_route(guest, packet.subscription);
-    const bool asked = std::any_of(offers_.begin(), offers_.end(), [&](const auto& offer) {
+    // Asked again: its guest had no use for the first answer.
+    std::erase_if(offers_, [&](const auto& offer) {
       return offer.second.subscription == packet.subscription;
     });
-    if (id && state_.routes.at(*id).interim && !asked) {
+    if (id && state_.routes.at(*id).interim) {
       offered.id = *id;
       offered.subscription = packet.subscription;
       offered.identity = state_.delivery.find(*id)->identity();

@@ -138,6 +138,8 @@ class BrokerState final : private OutboxSupervisor {
   /// Guests whose time is over go. When to look again; nothing: nobody is away.
   [[nodiscard]] std::optional<std::uint64_t> expire_away(std::uint64_t now,
                                                          std::vector<Remains>& remains);
+  /// The line of an outbox that its guest never asked for again.
+  void forget_outbox(Guest& guest) noexcept;
   /// Carries out an order on a guest that is away.
   void end_of_absent(const EndOrder& order, std::vector<Remains>& remains);
   /// Its connection broke before it had all of its routes: it may come once more.

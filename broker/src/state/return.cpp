@@ -119,8 +119,11 @@ void BrokerState::end_grace(Guest& guest) {
                       .subscription = delivery.find(id)->identity().subscription,
                       .sentence = "its guest came back and did not ask for it"});
   }
-  if (guest.outbox_settled || outboxes.find(guest.id) != nullptr) return;
-  table.erase(*std::exchange(guest.outbox_slot, std::nullopt));
+  if (!guest.outbox_settled && outboxes.find(guest.id) == nullptr) forget_outbox(guest);
+}
+
+void BrokerState::forget_outbox(Guest& guest) noexcept {
+  if (guest.outbox_slot) table.erase(*std::exchange(guest.outbox_slot, std::nullopt));
   resumable_outboxes.erase(std::exchange(guest.outbox_id, 0));
   guest.outbox_settled = true;
 }
