@@ -18,8 +18,9 @@ void Session::on_pushed_before(const control::PushedBefore& packet) {
   const auto id = state_.find_route(*state_.find_guest(guest_), packet.subscription);
   if (!id || !state_.routes.at(*id).interim) return;  // ended meanwhile
   for (std::uint32_t each = 0; each < packet.count; ++each) {
-    if (!state_.resumable_outboxes.contains(packet.pushes[each].outbox)) continue;
+    // What waits may be of an outbox that has ended since: it was sent again before.
     state_.routes.at(*id).reported.add(packet.pushes[each]);
+    if (!state_.resumable_outboxes.contains(packet.pushes[each].outbox)) continue;
     state_.delivery.find(*id)->known().add(packet.pushes[each]);
   }
 }
