@@ -17,11 +17,15 @@ void Session::on_pushed_before(const control::PushedBefore& packet) {
   const std::lock_guard lock(state_.mutex);
   const auto id = state_.find_route(*state_.find_guest(guest_), packet.subscription);
   if (!id || !state_.routes.at(*id).interim) return;  // ended meanwhile
+  Route& route = *state_.delivery.find(*id);
+  KnownPushes& reported = state_.routes.at(*id).reported;
   for (std::uint32_t each = 0; each < packet.count; ++each) {
-    // What waits may be of an outbox that has ended since: it was sent again before.
-    state_.routes.at(*id).reported.add(packet.pushes[each]);
-    if (!state_.resumable_outboxes.contains(packet.pushes[each].outbox)) continue;
-    state_.delivery.find(*id)->known().add(packet.pushes[each]);
+    const shm::PushMark& push = packet.pushes[each];
+    const bool resumable = state_.resumable_outboxes.contains(push.outbox);
+    // Of a publisher that was back, sent again and is gone now: what it sent waits here. One per
+    // lane is what an honest guest has.
+    if (resumable || reported.size() < route.identity().lane_capacity) reported.add(push);
+    if (resumable) route.known().add(push);
   }
 }
 

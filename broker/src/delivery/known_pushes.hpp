@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <unordered_map>
@@ -31,6 +32,7 @@ class KnownPushes {
     for (const auto& [outbox, number] : numbers_) all.push_back({outbox, number});
     return all;
   }
+  [[nodiscard]] std::size_t size() const noexcept { return numbers_.size(); }
   [[nodiscard]] bool empty() const noexcept { return numbers_.empty(); }
 
  private:

@@ -39,10 +39,6 @@ bool BrokerState::claim_route(OfferedRoute& offered, Remains& remains) {
   std::vector<shm::PushMark> pushes;
   waiting.add_pushes(pushes);
   for (const shm::PushMark& push : pushes) route->known().add(push);
-  // Its publisher may come back later than this guest.
-  for (const shm::PushMark& push : owned.reported.marks()) {
-    if (resumable_outboxes.contains(push.outbox)) route->known().add(push);
-  }
   (void)route->carry_known();
   const bool named = !offered.sealed;
   const auto slot =

@@ -156,13 +156,17 @@ class CheckedRoute {
     return state_.lives[life].progress();
   }
 
-  // What the witness saw of a stream that has ended.
+  // What the witness saw of a stream that has ended. A publisher that is killed while its message
+  // waits for room at the witness takes that along: others have it. A broker that is killed leaves
+  // it to either.
   [[nodiscard]] Progress delivered_of(std::uint64_t life) const {
     const std::uint64_t seen = state_.lives[life].delivered.load();
-    if (!state_.brokers_die || !state_.lives[life].killed) return {seen, seen};
+    if (!state_.lives[life].killed) return {seen, seen};
     const Progress told = progress_of(life);
-    return {std::max(told.acknowledged, seen - std::min<std::uint64_t>(seen, 1)),
-            std::min(told.attempted, seen + 1)};
+    const std::uint64_t least =
+        state_.brokers_die ? std::max(told.acknowledged, seen - std::min<std::uint64_t>(seen, 1))
+                           : seen;
+    return {least, std::min(told.attempted, seen + 1)};
   }
 
   [[nodiscard]] bool wanted(std::uint64_t life) const {
