@@ -162,7 +162,8 @@ void use(Guest& guest) {
 }
 
 void run(std::span<const std::uint8_t> input) {
-  auto [theirs, ours] = shm::control_pair();
+  auto pair = shm::control_pair();  // the broker's end and the guest's
+  const shm::UniqueFd& theirs = pair.first;
   PacketScript script(input);
   std::uint64_t request = 0;
   for (int count = 0; count < kMostAnswers && !script.at_end(); ++count) {
@@ -175,7 +176,7 @@ void run(std::span<const std::uint8_t> input) {
   ::shutdown(theirs.get(), SHUT_WR);  // the guest need not wait for more
   attempt([&] {
     Guest guest =
-        Guest::attach({.descriptor = std::move(ours), .timeout = std::chrono::seconds(1)});
+        Guest::attach({.descriptor = std::move(pair.second), .timeout = std::chrono::seconds(1)});
     use(guest);
   });
 }

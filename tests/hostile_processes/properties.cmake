@@ -4,7 +4,7 @@ if(FAIRLEAD_SANITIZE MATCHES "address")
   set(siege_seconds 180)
 endif()
 # Its processes want more than one processor, and it is the longest: it should begin first.
-set(FAIRLEAD_TEST_PROPERTIES COST 1000)
+set(FAIRLEAD_TEST_PROPERTIES COST 1000 TIMEOUT 600)
 foreach(target IN ITEMS ${name}_test ${soak_targets})
   target_sources(${target} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/daemon/daemon_process.cpp")
   target_compile_definitions(${target} PRIVATE HOSTILE_SECONDS=${siege_seconds})
