@@ -176,6 +176,14 @@ TEST(DumpRoute, a_lane_that_was_given_to_another_principal_counts_from_then_on) 
   EXPECT_EQ(route.lanes.front().generation, 2U);
 }
 
+TEST(DumpRoute, one_that_is_being_filled_after_a_restart_is_well) {
+  RouteBuilder builder;
+  builder.publish("bob", "x").close(shm::RouteState::filling);
+  const SegmentDump segment = dumped(builder);
+  EXPECT_EQ(test::verdict_text(segment), "ok");
+  EXPECT_EQ(segment.route()->state, shm::RouteState::filling);
+}
+
 TEST(DumpRoute, a_closed_route_says_so) {
   RouteBuilder builder;
   builder.publish("bob", "x").close(shm::RouteState::closed);

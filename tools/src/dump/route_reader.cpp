@@ -105,7 +105,7 @@ void check_length(const SegmentBytes& bytes, const RouteDump& route, SegmentDump
 }
 
 void check_totals(const RouteDump& route, SegmentDump& segment) {
-  if (route.state < shm::RouteState::open || route.state > shm::RouteState::poisoned) {
+  if (route.state < shm::RouteState::open || route.state > shm::RouteState::filling) {
     blame(segment, Verdict::corrupt,
           "its state is " + std::to_string(static_cast<std::uint32_t>(route.state)));
   }

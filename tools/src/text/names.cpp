@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 4> kPolicies = {"", "oldest-head", "fair-
 std::string_view name_of(shm::EvictionPolicy policy) noexcept { return pick(kPolicies, policy); }
 
 std::string_view name_of(shm::RouteState state) noexcept {
-  constexpr std::array<std::string_view, 4> kNames = {"", "open", "closed", "poisoned"};
+  constexpr std::array<std::string_view, 5> kNames = {"", "open", "closed", "poisoned", "filling"};
   return pick(kNames, state);
 }
 
