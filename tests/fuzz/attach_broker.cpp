@@ -102,7 +102,7 @@ class Conversation {
   }
   ~Conversation() {
     session_->leave(Farewell::hang_up, "hung up");
-    const Remains remains = session_->take_down();
+    const std::vector<Remains> remains = session_->take_down();
     session_.reset();
   }
   Conversation(const Conversation&) = delete;

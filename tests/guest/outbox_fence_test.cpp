@@ -39,8 +39,8 @@ class Meeting {
 };
 
 class LenientSupervisor final : public broker::OutboxSupervisor {
-  shm::Refusal check(const broker::OutboxOwner&, std::string_view, std::uint64_t,
-                     std::uint64_t) noexcept override {
+  shm::Refusal check(const broker::OutboxOwner&, std::string_view, std::uint64_t, std::uint64_t,
+                     bool) noexcept override {
     return shm::Refusal::none;
   }
   void published(const broker::OutboxOwner&, const broker::PublishReport&,

@@ -51,7 +51,8 @@ void serve_a_newcomer(Stage& stage, const Complain& complain) {
   (void)stage.perform({.verb = Verb::publish, .principal = 9, .bytes = 40});
   const Reply drained = newcomer.perform({.actor = as, .verb = Verb::drain});
   if (drained.messages.size() != 1) complain("the next broker does not serve a newcomer");
-  (void)newcomer.perform({.actor = as, .verb = Verb::leave});
+  for (const Verb verb : {Verb::unsubscribe, Verb::leave})
+    complain(newcomer.perform({.actor = as, .verb = verb}).error);
 }
 
 void check_after_the_broker(Stage& stage, const Complain& complain) {

@@ -187,6 +187,14 @@ TEST(DumpRoute, R34_a_route_that_is_being_filled_is_well_and_counts_what_it_carr
   EXPECT_EQ(segment.route()->carried_pushes, 5U);
 }
 
+TEST(DumpRoute, one_that_is_being_filled_after_a_restart_is_well) {
+  RouteBuilder builder;
+  builder.publish("bob", "x").close(shm::RouteState::filling);
+  const SegmentDump segment = dumped(builder);
+  EXPECT_EQ(test::verdict_text(segment), "ok");
+  EXPECT_EQ(segment.route()->state, shm::RouteState::filling);
+}
+
 TEST(DumpRoute, a_closed_route_says_so) {
   RouteBuilder builder;
   builder.publish("bob", "x").close(shm::RouteState::closed);

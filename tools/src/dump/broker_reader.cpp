@@ -103,9 +103,14 @@ class BrokerReader {
                      segment);
       }
     }
-    // A broker that works on removes segments while we look.
-    if (segment.verdict == Verdict::missing) return;
+    // A broker that works on cuts and removes segments while we look.
+    if (segment.verdict != Verdict::ok && !is_there(path)) return;
     add(std::move(segment));
+  }
+
+  static bool is_there(const std::string& path) {
+    struct stat found {};
+    return ::lstat(path.c_str(), &found) == 0;
   }
 
   void add(SegmentDump segment) {
@@ -208,8 +213,7 @@ class BrokerReader {
   }
 
   bool came_meanwhile(const std::string& file) {
-    struct stat found {};
-    if (::lstat(shm::segment_path(file, options_.directory).c_str(), &found) != 0) return false;
+    if (!is_there(shm::segment_path(file, options_.directory))) return false;
     const auto name = shm::parse_segment_name(file);
     if (name && name->broker == broker_.name) read_file({file, name});
     return true;
