@@ -78,6 +78,7 @@ Outcome BesideABroker::run(TraceOptions trial, const Strictness& strictness) {
   outcome.report = program.finish(kPatienceBeside);
   outcome.said = program.error();
   outcome.struck_by_pipe = trial.fault && trial.fault->error == EPIPE;
+  if (outcome.report.places.empty()) return outcome;  // too little for the loader
   judge(outcome, trial, strictness);
   look_at(program.output(), outcome.report.code == 0, outcome);
   return outcome;

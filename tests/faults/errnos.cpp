@@ -80,6 +80,7 @@ const std::vector<Row>& table() {
       {"setsockopt", SYS_setsockopt, kAny, {{}, {ENOMEM, ENOPROTOOPT}}},
       {"getpeername", SYS_getpeername, kAny, {{}, {ENOBUFS, ENOTCONN}}},
       {"getsockname", SYS_getsockname, kAny, {{}, {ENOBUFS}}},
+      {"shutdown", SYS_shutdown, kAny, {{}, {ENOTCONN}}},
       // Waiting.
       {"epoll_create1", SYS_epoll_create1, kAny, {{}, kNoDescriptor}},
       {"eventfd2", SYS_eventfd2, kAny, {{}, kNoDescriptor}},

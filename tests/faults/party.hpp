@@ -1,6 +1,7 @@
 // Guests that check what they get: one that publishes numbered messages and some that read them.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,7 +18,10 @@ namespace fairlead::test {
 
 class Party {
  public:
-  explicit Party(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+  /// `enough`: there is enough of everything for who comes back after a failure. Else nobody need
+  /// come back, and nobody waits for long.
+  explicit Party(std::string socket_path, bool enough = true)
+      : socket_path_(std::move(socket_path)), enough_(enough) {}
 
   /// A reader of everything below "news", attached and subscribed.
   void add_reader(const std::string& name, const guest::SubscribeOptions& options);
@@ -50,7 +54,11 @@ class Party {
   void begin_writing();
   void suffer(const std::string& name, const std::string& why);
 
+  [[nodiscard]] std::chrono::nanoseconds patience() const;
+  [[nodiscard]] bool given_up() const;
+
   const std::string socket_path_;
+  const bool enough_;
   std::vector<std::unique_ptr<Reader>> readers_;
   std::optional<guest::Guest> writer_;
   std::optional<guest::Publisher> publisher_;

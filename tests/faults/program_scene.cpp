@@ -47,6 +47,12 @@ class RunScene : public Publishing {
 
  private:
   [[nodiscard]] Words speakers() const override { return {"fairlead run", "fairlead pub"}; }
+  // Of the command the loader may have something to say.
+  [[nodiscard]] bool says_enough(const TraceReport& report,
+                                 const std::string& said) const override {
+    return said.find(": error while loading shared libraries: ") != std::string::npos ||
+           BesideABroker::says_enough(report, said);
+  }
   [[nodiscard]] bool documented(int code) const override {
     return BesideABroker::documented(code) || (code >= 125 && code <= 127);
   }

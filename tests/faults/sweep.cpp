@@ -33,6 +33,16 @@ std::string text_of(const Trial& trial) {
 
 void add_trials(const CallPlace& place, const SweepOptions& options, SweepSummary& summary,
                 std::vector<Trial>& trials) {
+  if (options.shortage) {
+    const Shortage& shortage = *options.shortage;
+    const long call = place.call.number;
+    if (std::find(shortage.calls.begin(), shortage.calls.end(), call) == shortage.calls.end())
+      return;
+    trials.push_back({place.call,
+                      {place.site, 1, shortage.error, call, shortage.calls},
+                      {.unnoticed = false, .whole_process = true, .leftovers_allowed = false}});
+    return;
+  }
   const Errnos* errnos = errnos_of(place.call);
   if (errnos == nullptr) {
     summary.unknown_calls.push_back(name_of(place.call));
@@ -85,6 +95,17 @@ void count(const Outcome& outcome, SweepSummary& summary) {
 }
 
 }  // namespace
+
+Shortage shortage_of_memory() {
+  return {"memory", ENOMEM, {SYS_mmap, SYS_brk, SYS_mremap, SYS_clone3, SYS_clone}};
+}
+Shortage shortage_of_descriptors() {
+  return {"descriptors",
+          EMFILE,
+          {SYS_openat, SYS_socket, SYS_socketpair, SYS_accept4, SYS_eventfd2, SYS_epoll_create1,
+           SYS_memfd_create, SYS_pidfd_open, SYS_pipe2}};
+}
+Shortage shortage_of_space() { return {"space", ENOSPC, {SYS_fallocate, SYS_ftruncate}}; }
 
 SweepSummary sweep(Scene& scene, const SweepOptions& options) {
   SweepSummary summary;

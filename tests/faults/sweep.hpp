@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,21 @@
 
 namespace fairlead::test {
 
+/// Something runs out: from one call on, all that need it fail.
+struct Shortage {
+  std::string of;
+  int error = 0;
+  std::vector<long> calls;
+};
+[[nodiscard]] Shortage shortage_of_memory();
+[[nodiscard]] Shortage shortage_of_descriptors();
+[[nodiscard]] Shortage shortage_of_space();
+
 struct SweepOptions {
   /// How many occurrences of each place fail, one after the other; 0: all that there were.
   int most_occurrences = 1;
+  /// Instead of one failure each: everything of that fails from then on.
+  std::optional<Shortage> shortage{};
   std::uint64_t seed = 0;   // of the order
   double seconds = 0;       // ends then; 0: never
   std::uint64_t count = 0;  // runs at most; 0: all
