@@ -20,8 +20,8 @@ struct DaemonOptions {
   int standard_error = -1;
   static constexpr int kClosed = -2;
   bool abstract_notify_socket = false;
-  std::uint64_t descriptors = 0;  // its limit of open files; 0: ours
-  uid_t user = 0;                 // whom it runs as, with its directory; 0: us
+  std::uint64_t descriptors = 0;           // its limit of open files; 0: ours
+  uid_t user = 0;                          // whom it runs as, with its directory; 0: us
   std::vector<std::string> environment{};  // "NAME=value"; it has nothing else
 };
 

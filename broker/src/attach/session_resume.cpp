@@ -56,6 +56,8 @@ bool Session::plan_offer(const control::ResumeRoute& packet, OfferedRoute& offer
       const std::uint64_t bytes =
           offered.sealed ? route_segment_bytes(offered.identity) : offered.identity.budget_bytes;
       auto account = state_.quotas.account_of(guest.payer, quota_of(*guest.rule));
+      // Instead of what the interim segment costs: a guest at its limit could not come back.
+      state_.routes.at(*id).charge.release();
       auto charged = account->charge({.routes = 1,
                                       .budget_bytes = bytes,
                                       .descriptors = packet.wants_descriptor != 0 ? 3U : 2U});
