@@ -64,6 +64,9 @@ Ledger expected_after(std::size_t events, const Rehearsal& rehearsal, bool with_
         break;
       case Verb::unsubscribe:
       case Verb::leave:
+        ledger.worker_died();  // what was queued goes with the route
+        admits = false;
+        break;
       case Verb::stop:
         admits = false;
         break;

@@ -61,8 +61,9 @@ Puppet::Puppet(const Place& place, PointKind kind, std::uint64_t kill_at, StoreL
       log_(log),
       points_(shared_counter()),
       channel_(shm::UniqueFd()) {
-  auto [ours, its] = test::Channel::make_pair();
-  channel_ = std::move(ours);
+  auto ends = test::Channel::make_pair();
+  channel_ = std::move(ends.first);
+  test::Channel& its = ends.second;
   child_ = ::fork();
   if (child_ < 0) throw_system("fork");
   if (child_ > 0) {

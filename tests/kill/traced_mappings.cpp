@@ -31,7 +31,6 @@ void TracedMappings::find_all() {
   if (file == nullptr) std::abort();
   char line[512];
   while (std::fgets(line, sizeof line, file) != nullptr) {
-    TracedMapping found;
     char rights[8] = {};
     unsigned long begin = 0;
     unsigned long end = 0;

@@ -94,7 +94,7 @@ TEST(CallTracer, kills_before_a_call_and_before_its_result_is_seen) {
       *new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
           std::atomic<std::uint64_t>(0);
   auto& seen = (&points)[1];
-  for (const std::uint64_t kill_at : {0, 1, 2}) {
+  for (const std::uint64_t kill_at : {0U, 1U, 2U}) {
     points.store(0);
     seen.store(0);
     int ends[2];
