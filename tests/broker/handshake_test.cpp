@@ -128,7 +128,7 @@ TEST(Handshake, another_protocol_version_is_refused) {
   hello.protocol_version = 99;
   guest.send(hello);
   EXPECT_EQ(guest.refusal(ErrorCode::wrong_version),
-            "the guest speaks protocol version 99, this broker version 1: use programs of one "
+            "the guest speaks protocol version 99, this broker version 2: use programs of one "
             "fairlead release");
   EXPECT_TRUE(guest.hung_up());
 }

@@ -53,7 +53,7 @@ TEST(Daemon, SIGTERM_ends_it_and_leaves_nothing) {
   }
 }
 
-TEST(Daemon, the_next_one_removes_what_a_killed_one_left) {
+TEST(Daemon, the_next_one_takes_over_or_removes_what_a_killed_one_left) {
   Daemon killed;
   ASSERT_TRUE(killed.ready());
   RawGuest guest(killed.socket_path());
@@ -65,7 +65,7 @@ TEST(Daemon, the_next_one_removes_what_a_killed_one_left) {
   Daemon next(
       {.arguments = {"--name", killed.name(), "--socket", killed.socket_path()}, .plain = true});
   ASSERT_TRUE(next.ready());
-  EXPECT_EQ(killed.segments().size(), 1U);  // its own table
+  EXPECT_EQ(killed.segments().size(), 2U) << "its own table, and a segment for the route";
   RawGuest again(killed.socket_path());
   EXPECT_EQ(again.hello().epoch, 2U);
   const auto later = again.subscribe("t");

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <future>
+#include <thread>
 
 #include "dump_checks.hpp"
 #include "support/test_broker.hpp"
@@ -124,6 +125,10 @@ void Stage::note(const Step& step, const Reply& reply) {
     const bool excusable =
         scenario_.victim == Actor::broker && step.verb == Verb::attach &&
         (reply.error.starts_with("disconnected") || reply.error.starts_with("broker_gone"));
+    // Its connection breaks a little before the kernel says that it is dead.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (excusable && !puppet_->died() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
     if (!excusable || !puppet_->died())
       complain(std::string(to_string(step.actor)) + " " + to_string(step.verb) + ": " +
                reply.error);

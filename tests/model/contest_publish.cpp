@@ -93,6 +93,8 @@ void ContestState::begin(const TakenMessage& message, Paused& fan_out) {
   fan_out.message = message;
   delivery_.begin(fan_out.real, message.principal, message.topic, message.payload.size(),
                   message.publisher, message.publish_number, message.published_nanoseconds);
+  // The model gives lanes back at once, also of messages in flight (tests/delivery has those).
+  delivery_.end(fan_out.real);
   if (!reference_topic_is_valid(message.topic)) {
     fan_out.report.reason = Refusal::invalid_topic;
     compare(fan_out.real.report, fan_out.report);

@@ -1,6 +1,7 @@
 #include "attach/attach_server.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -143,6 +144,10 @@ void AttachServer::turn_away(int socket, std::string_view sentence) {
   packet.code = static_cast<std::uint32_t>(ErrorCode::limit);
   assign_cut(packet.sentence, sentence);
   (void)shm::send_packet(socket, bytes_of(packet));
+  // Closed with a hello unread in it, the socket would drop what we have just said.
+  ::shutdown(socket, SHUT_RD);
+  std::array<std::byte, shm::control::kMaximumPacketBytes> unread{};
+  (void)shm::receive_packet(socket, unread, 0);
   const std::lock_guard lock(state_.mutex);
   ++state_.counters.attach_refusals;
 }

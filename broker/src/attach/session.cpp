@@ -1,5 +1,7 @@
 #include "attach/session.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include <fairlead/shm/principal.hpp>
@@ -305,6 +307,7 @@ void Session::tell_why(ErrorCode code, std::string_view sentence) noexcept {
 
 // Closed with something unread in it, the socket would drop what we have just said.
 void Session::read_the_rest() noexcept {
+  ::shutdown(descriptor(), SHUT_RD);  // and nothing comes after that
   for (int left = kPacketsAtTheEnd; left > 0; --left) {
     if (shm::receive_packet(descriptor(), buffer_, 0).outcome != shm::ReceiveOutcome::received)
       return;

@@ -178,7 +178,7 @@ void Session::on_hello(const control::Hello& packet,
     return *state_.find_guest(guest_);
   }();
   log(LogLevel::info,
-      std::string(resumed ? "came back" : "attached") + ": pid " +
+      std::string(resumed ? "came back: pid " : "attached: pid ") +
           std::to_string(attached.process) + ", uid " + std::to_string(attached.user) +
           ", capsule " + to_string(attached.capsule) + ", boundary " +
           (attached.boundary.boundary == shm::Boundary::enforced ? "enforced" : "cooperative") +

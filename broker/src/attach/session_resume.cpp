@@ -1,6 +1,7 @@
 // A guest that a broker of an earlier epoch knew asks for what it had (R34, decision 0050).
 #include <map>
 
+#include "attach/outbox_memory.hpp"
 #include "attach/packet.hpp"
 #include "attach/session.hpp"
 #include "policy/limits_of.hpp"

@@ -127,6 +127,7 @@ PublishReport Delivery::publish(std::string_view principal, std::string_view top
   begin(whole_, principal, topic, payload.size(), publisher, publish_number, now_nanoseconds);
   bool blocked = false;
   proceed(whole_, payload, whole_.routes.size(), false, blocked);
+  end(whole_);
   return whole_.report;
 }
 
