@@ -25,8 +25,7 @@ std::uint64_t arena_capacity(const RouteIdentity& identity) noexcept {
 }  // namespace
 
 RouteWriter::RouteWriter(GrowableMemory& segment, std::byte* cursors)
-    : memory_(segment),
-      base_(segment.data()),
+    : base_(segment.data()),
       route_(*reinterpret_cast<RouteHeader*>(segment.data())),
       cursors_(*reinterpret_cast<CursorHeader*>(cursors)),
       lane_cursors_(reinterpret_cast<LaneCursor*>(cursors + kCursorLanesOffset)),

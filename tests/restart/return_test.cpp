@@ -184,11 +184,14 @@ TEST_F(Return, a_clean_end_says_farewell_and_leaves_nothing) {
 
 class Grace : public Returning {
  protected:
-  Grace()
-      : Returning([this](broker::BrokerOptions& options) {
-          options.clock = [this] { return now_.load(); };
-        }) {}
-  std::atomic<std::uint64_t> now_{1'000'000'000};
+  using Clock = std::shared_ptr<std::atomic<std::uint64_t>>;  // the broker outlives our members
+  Grace() : Grace(std::make_shared<std::atomic<std::uint64_t>>(1'000'000'000)) {}
+  explicit Grace(const Clock& clock)
+      : Returning([clock](broker::BrokerOptions& options) {
+          options.clock = [clock] { return clock->load(); };
+        }),
+        now_(*clock) {}
+  std::atomic<std::uint64_t>& now_;
 };
 
 TEST_F(Grace, who_does_not_come_back_in_time_loses_its_routes_and_the_log_says_so) {

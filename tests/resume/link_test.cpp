@@ -12,7 +12,7 @@ namespace {
 using Texts = std::vector<std::string>;
 using Packet = std::span<const std::byte>;
 
-constexpr SubscribeOptions kShortSleeps{.waiting = {.longest_sleep = milliseconds(5)}};
+const SubscribeOptions kShortSleeps{.waiting = {.longest_sleep = milliseconds(5)}};
 
 TEST(ComingBack, R34_shows_the_token_that_it_was_given_and_who_it_is) {
   Lives lives;

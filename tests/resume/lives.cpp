@@ -4,24 +4,25 @@
 
 namespace fairlead::guest {
 
-using Packet = std::span<const std::byte>;
+using PacketBytes = std::span<const std::byte>;
 using test::packet_as;
 
 NextLife::NextLife(std::uint64_t epoch, const LifeOptions& options)
     : epoch_(epoch), options_(options) {
-  broker_.on(Kind::hello, [this](FakeSession& session, const Header& header, Packet packet) {
+  broker_.on(Kind::hello, [this](FakeSession& session, const Header& header, PacketBytes packet) {
     on_hello(session, header, packet);
   });
-  broker_.on(Kind::resume_route, [this](FakeSession& session, const Header& header, Packet packet) {
-    on_resume_route(session, header, packet);
-  });
+  broker_.on(Kind::resume_route,
+             [this](FakeSession& session, const Header& header, PacketBytes packet) {
+               on_resume_route(session, header, packet);
+             });
   broker_.on(Kind::resume_outbox,
-             [this](FakeSession& session, const Header& header, Packet packet) {
+             [this](FakeSession& session, const Header& header, PacketBytes packet) {
                on_resume_outbox(session, header, packet);
              });
   broker_.on(Kind::acknowledge,
-             [this](FakeSession&, const Header& header, Packet) { on_acknowledge(header); });
-  broker_.on(Kind::pushed_before, [this](FakeSession&, const Header&, Packet packet) {
+             [this](FakeSession&, const Header& header, PacketBytes) { on_acknowledge(header); });
+  broker_.on(Kind::pushed_before, [this](FakeSession&, const Header&, PacketBytes packet) {
     const std::lock_guard guard(mutex_);
     const auto pushed = packet_as<control::PushedBefore>(packet);
     if (!requests_.empty()) pushes_.push_back(pushed);
@@ -63,7 +64,7 @@ std::vector<control::PushedBefore> NextLife::pushes() {
 
 // ---- in the broker's thread --------------------------------------------------------------------
 
-void NextLife::on_hello(FakeSession& session, const Header& header, Packet packet) {
+void NextLife::on_hello(FakeSession& session, const Header& header, PacketBytes packet) {
   {
     const std::lock_guard guard(mutex_);
     hello_ = packet_as<control::Hello>(packet);
@@ -88,7 +89,7 @@ bool NextLife::refuse(FakeSession& session, const Header& header) {
   return true;
 }
 
-void NextLife::on_resume_route(FakeSession& session, const Header& header, Packet packet) {
+void NextLife::on_resume_route(FakeSession& session, const Header& header, PacketBytes packet) {
   if (refuse(session, header)) return;
   const auto wish = packet_as<control::ResumeRoute>(packet);
   FakeRouteOptions options;
@@ -138,7 +139,7 @@ void NextLife::on_acknowledge(const Header& header) {
   if (options_.fills_at_once) route->close(shm::RouteState::open);
 }
 
-void NextLife::on_resume_outbox(FakeSession& session, const Header& header, Packet packet) {
+void NextLife::on_resume_outbox(FakeSession& session, const Header& header, PacketBytes packet) {
   if (refuse(session, header)) return;
   const auto wish = packet_as<control::ResumeOutbox>(packet);
   control::OutboxOpened reply{};

@@ -233,7 +233,6 @@ class RouteWriter {
   void count_queued(LaneState& state, Lane lane) noexcept;
   void publish_arena_counters() noexcept;
 
-  GrowableMemory& memory_;
   std::byte* base_;
   RouteHeader& route_;
   CursorHeader& cursors_;
