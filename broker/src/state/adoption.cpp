@@ -15,7 +15,7 @@
 namespace fairlead::broker {
 namespace {
 
-LogLine line_about(const TableRecord& record, LogLevel level, std::string message) {
+LogLine line_about(const TableRecord& record, LogLevel level, std::string_view message) {
   LogLine line;
   line.level = level;
   line.principal = record.identity.owner.view();
@@ -28,7 +28,8 @@ LogLine line_about(const TableRecord& record, LogLevel level, std::string messag
   const std::string what = line.subscription != 0 ? "route " + std::to_string(line.subscription) +
                                                         " on " + line.pattern + " of "
                                                   : std::string("the outbox of ");
-  line.message = what + std::string(shm::displayed_principal(line.principal)) + ": " + message;
+  line.message =
+      what + std::string(shm::displayed_principal(line.principal)) + ": " + std::string(message);
   return line;
 }
 

@@ -93,6 +93,7 @@ std::vector<AdoptedLine> read_adopted_lines(const shm::TableHeader& header,
     }
   }
   std::vector<AdoptedLine> lines;
+  lines.reserve(found.size());
   for (auto& [key, line] : found) lines.push_back(std::move(line));
   return lines;
 }
