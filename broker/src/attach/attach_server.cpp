@@ -270,7 +270,9 @@ void AttachServer::remove(SessionId id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
   Session& session = *found->second;
-  by_guest_.erase(session.guest());
+  // A later connection of the same guest may stand there by now.
+  const auto speaker = by_guest_.find(session.guest());
+  if (speaker != by_guest_.end() && speaker->second == id) by_guest_.erase(speaker);
   loop_.remove(session.descriptor());
   shm::UniqueFd process = session.take_process();
   std::vector<QuotaCharge> charges;
