@@ -3,7 +3,6 @@
 #include <limits>
 
 #include <fairlead/shm/route_reader.hpp>
-#include <fairlead/shm/snapshot_guard.hpp>
 
 #include "worker_slots.hpp"
 
@@ -243,18 +242,19 @@ RouteReader::Outcome RouteReader::drain(std::uint64_t byte_budget, std::size_t m
   return outcome;
 }
 
+// Not by the route's snapshot: a writer that died in a guard over something else would keep back what
+// it had told before.
 RouteReader::EndedLoss RouteReader::read_ended_loss() noexcept {
   const AggregateLoss& loss = route_->loss;
-  if (loss.messages.load(std::memory_order_relaxed) == cursors_->reported_loss_messages) return {};
   EndedLoss seen;
-  // On failure the writer is busy right now: the next call reports.
-  const bool whole = read_snapshot(route_->snapshot, 1'000, [&] {  // sync: route-snapshot
-    seen = {loss.messages.load(std::memory_order_relaxed),
-            loss.bytes.load(std::memory_order_relaxed),
-            loss.last_sequence.load(std::memory_order_relaxed),
-            loss.reason.load(std::memory_order_relaxed)};
-  });
-  if (!whole) return {};
+  seen.messages = loss.messages.load(std::memory_order_acquire);  // sync: ended-loss
+  if (seen.messages == cursors_->reported_loss_messages) return {};
+  seen.bytes = loss.bytes.load(std::memory_order_relaxed);
+  seen.last_sequence = loss.last_sequence.load(std::memory_order_relaxed);
+  seen.reason = loss.reason.load(std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_acquire);  // sync: ended-loss
+  // Otherwise the next loss is just being added: the next call reports both.
+  if (loss.ending_total.load(std::memory_order_relaxed) != seen.messages) return {};
   EndedLoss news = seen;
   news.messages -= cursors_->reported_loss_messages;
   news.bytes -= cursors_->reported_loss_bytes;

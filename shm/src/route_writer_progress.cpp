@@ -219,10 +219,14 @@ void RouteWriter::add_aggregate_loss(const Loss& loss, LossReason reason) noexce
   totals_.lost_messages += loss.messages;
   totals_.lost_bytes += loss.bytes;
   const SnapshotGuard guard(route_.snapshot);  // sync: route-snapshot
+  // Announced before anything moves: whoever sees one of the new words sees this one, too.
+  show(route_.loss.ending_total, totals_.lost_messages);
+  std::atomic_thread_fence(std::memory_order_release);  // sync: ended-loss
   show(route_.loss.bytes, totals_.lost_bytes);
   show(route_.loss.last_sequence, loss.last_sequence);
   show(route_.loss.reason, reason);
-  route_.loss.messages.store(totals_.lost_messages, std::memory_order_release);
+  route_.loss.messages.store(totals_.lost_messages,
+                             std::memory_order_release);  // sync: ended-loss
 }
 
 void RouteWriter::poison(Refusal reason) noexcept {

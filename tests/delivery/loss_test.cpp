@@ -67,6 +67,31 @@ TEST_P(Loss, R29_the_aggregate_is_told_even_when_there_is_no_message) {
   EXPECT_EQ(result.ended.messages, 0U);
 }
 
+TEST_P(Loss, R29_a_broker_that_died_while_it_changed_something_else_has_told_what_it_told) {
+  TestRoute& route = add(Policy::oldest_head, 30);
+  publish_bytes("p", 10);
+  publish_bytes("q", 30);
+  route.route->header().snapshot.fetch_add(1);  // in a guard, for ever
+  const DrainResult result = route.drain();
+  EXPECT_EQ(result.messages.size(), 1U);
+  EXPECT_EQ(result.ended.messages, 1U);
+  EXPECT_EQ(result.ended.bytes, 10U);
+}
+
+TEST_P(Loss, R29_a_loss_that_is_just_being_added_is_told_once_it_is_whole) {
+  TestRoute& route = add(Policy::oldest_head, 30);
+  publish_bytes("p", 10);
+  publish_bytes("q", 30);
+  shm::AggregateLoss& loss = route.route->header().loss;
+  loss.ending_total.fetch_add(2);
+  loss.bytes.fetch_add(20);
+  EXPECT_EQ(route.drain().ended.messages, 0U);
+  loss.messages.fetch_add(2);
+  const DrainResult result = route.drain();
+  EXPECT_EQ(result.ended.messages, 3U);
+  EXPECT_EQ(result.ended.bytes, 30U);
+}
+
 TEST_P(Loss, R29_own_messages_that_went_for_the_next_one_are_told_by_it) {
   TestRoute& route = add(Policy::oldest_head, 30);
   publish_bytes("p", 30);

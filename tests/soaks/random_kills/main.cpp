@@ -51,7 +51,7 @@ bool broker_is_due(const SoakOptions& options, const Chaos& chaos) {
 }
 
 std::string newest_lines(const std::string& log) {
-  constexpr std::size_t kMostBytes = 4'000;
+  constexpr std::size_t kMostBytes = 400'000;
   return log.size() <= kMostBytes ? log : log.substr(log.size() - kMostBytes);
 }
 

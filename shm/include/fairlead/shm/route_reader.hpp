@@ -82,7 +82,8 @@ class RouteReader {
   [[nodiscard]] bool has_ended_loss() const noexcept {
     return route_->loss.messages.load(std::memory_order_relaxed) !=
                cursors_->reported_loss_messages &&
-           (route_->snapshot.load(std::memory_order_relaxed) & 1U) == 0;  // sync: route-snapshot
+           route_->loss.messages.load(std::memory_order_relaxed) ==
+               route_->loss.ending_total.load(std::memory_order_relaxed);
   }
 
   [[nodiscard]] DrainMutex& mutex() noexcept { return cursors_->mutex; }

@@ -101,12 +101,14 @@ struct RouteCounters {
 };
 
 // Losses of lanes that ended without a further message (R29). Writer: broker, under `snapshot`.
+// Guests read it without: what is between `ending_total` and `messages` is only there while the two
+// differ.
 struct AggregateLoss {
   std::atomic<std::uint64_t> messages;
   std::atomic<std::uint64_t> bytes;
   std::atomic<std::uint64_t> last_sequence;
   std::atomic<LossReason> reason;
-  // The lane whose loss is being added, and `messages` once it is in: who comes after a broker that
+  // The lane whose loss is being added, and `messages` once all is in: who comes after a broker that
   // was killed here knows whether that lane still has to be counted.
   std::atomic<std::uint32_t> ending_lane;  // as ActivationEntry::pack()
   std::atomic<std::uint64_t> ending_total;
