@@ -1,9 +1,13 @@
 #include "actors.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace fairlead::killing {
 namespace {
+
+// What waits for it has 30 s.
+constexpr std::chrono::seconds kReceiptTime{20};
 
 std::string sentence_of(const std::exception& exception) {
   const auto* error = dynamic_cast<const Error*>(&exception);
@@ -75,7 +79,8 @@ void GuestActor::join(guest::SharedRoute shared) {
 void GuestActor::send(const Step& step, Reply& reply) {
   if (!publisher_) publisher_ = guest_->publisher({.ring_bytes = 8 * 1024});
   const guest::PublishOutcome outcome =
-      publisher_->publish(kTopic, payload_of(principal_name(step), step.number, step.bytes));
+      publisher_->publish(kTopic, payload_of(principal_name(step), step.number, step.bytes),
+                          {.wait_for_receipt = kReceiptTime});
   reply.matched = outcome.matched;
   reply.taken = outcome.taken;
   reply.acknowledged = outcome.status == guest::PublishStatus::acknowledged;

@@ -135,7 +135,13 @@ void Chaos::wait_until_all_are_back() {
   const auto deadline = std::chrono::steady_clock::now() + kNothingMoves;
   for (std::size_t slot = 0; slot < kSlots; ++slot) {
     while (state_.phase[slot] == Phase::streaming && state_.epoch[slot] < epoch) {
-      if (state_.failed || std::chrono::steady_clock::now() > deadline) return;
+      if (state_.failed) return;
+      if (std::chrono::steady_clock::now() > deadline) {
+        state_.fail("guest " + std::to_string(slot) + " stays in epoch " +
+                    std::to_string(state_.epoch[slot]) + ": the broker is in " +
+                    std::to_string(epoch));
+        return;
+      }
       std::this_thread::sleep_for(100us);
     }
   }

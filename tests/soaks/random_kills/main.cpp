@@ -15,7 +15,7 @@ constexpr const char* kPolicy = R"(
 [broker]
 maximum_guests = 4096
 attach_deadline_ms = 60000
-resume_grace_seconds = 5
+resume_grace_seconds = 20
 
 [[principal]]
 name = "agent.*"
