@@ -242,8 +242,8 @@ RouteReader::Outcome RouteReader::drain(std::uint64_t byte_budget, std::size_t m
   return outcome;
 }
 
-// Not by the route's snapshot: a writer that died in a guard over something else would keep back what
-// it had told before.
+// Not by the route's snapshot: a writer that died in a guard over something else would keep back
+// what it had told before.
 RouteReader::EndedLoss RouteReader::read_ended_loss() noexcept {
   const AggregateLoss& loss = route_->loss;
   EndedLoss seen;

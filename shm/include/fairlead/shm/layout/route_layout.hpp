@@ -108,8 +108,8 @@ struct AggregateLoss {
   std::atomic<std::uint64_t> bytes;
   std::atomic<std::uint64_t> last_sequence;
   std::atomic<LossReason> reason;
-  // The lane whose loss is being added, and `messages` once all is in: who comes after a broker that
-  // was killed here knows whether that lane still has to be counted.
+  // The lane whose loss is being added, and `messages` once all is in: who comes after a broker
+  // that was killed here knows whether that lane still has to be counted.
   std::atomic<std::uint32_t> ending_lane;  // as ActivationEntry::pack()
   std::atomic<std::uint64_t> ending_total;
 };
