@@ -92,6 +92,17 @@ TEST_P(Loss, R29_a_loss_that_is_just_being_added_is_told_once_it_is_whole) {
   EXPECT_EQ(result.ended.bytes, 30U);
 }
 
+TEST_P(Loss, R34_a_loss_of_the_last_epoch_that_finds_no_lane_is_told_by_the_aggregate) {
+  TestRoute& route = add(Policy::oldest_head, 100'000, "*", 512 * 1024, 64);
+  for (int each = 0; each < 64; ++each) publish("p" + std::to_string(each), "x");
+  route.route->begin_after("p0", {2, 20, 7});
+  route.route->begin_after("late", {3, 30, 9});
+  const DrainResult result = route.drain();
+  EXPECT_EQ(result.messages.size(), 64U);
+  EXPECT_EQ(result.ended.messages, 5U);
+  EXPECT_EQ(result.ended.bytes, 50U);
+}
+
 TEST_P(Loss, R29_own_messages_that_went_for_the_next_one_are_told_by_it) {
   TestRoute& route = add(Policy::oldest_head, 30);
   publish_bytes("p", 30);

@@ -365,8 +365,9 @@ void Route::settle() noexcept {
 }
 
 void Route::begin_after(std::string_view principal, const RouteWriter::Loss& lost) {
-  if (find(principal)) return;
-  if (const auto lane = writer_.open_lane_after(principal, lost)) lanes_.emplace(principal, *lane);
+  const auto lane = find(principal) ? std::nullopt : writer_.open_lane_after(principal, lost);
+  if (!lane) return add_loss(lost, LossReason::budget);
+  lanes_.emplace(principal, *lane);
 }
 
 void Route::open() noexcept {

@@ -59,7 +59,8 @@ class Route {
   // Writes known() into the segment for the broker after this one. False without memory for it.
   [[nodiscard]] bool carry_known() { return writer_.carry(known_.marks()); }
   // Of a route that goes on from an earlier epoch, before its guest takes anything: a principal
-  // whose next message tells `lost`, and a loss that no message tells.
+  // whose next message tells `lost` (the aggregate, if it has no room for a lane or one already),
+  // and a loss that no message tells.
   void begin_after(std::string_view principal, const shm::RouteWriter::Loss& lost);
   void add_loss(const shm::RouteWriter::Loss& loss, shm::LossReason reason) noexcept {
     writer_.add_aggregate_loss(loss, reason);

@@ -39,7 +39,10 @@ bool BrokerState::claim_route(OfferedRoute& offered, Remains& remains) {
   std::vector<shm::PushMark> pushes;
   waiting.add_pushes(pushes);
   for (const shm::PushMark& push : pushes) route->known().add(push);
-  (void)route->carry_known();
+  if (!route->carry_known())
+    log.add(LogLevel::warning, "no memory to note what was pushed to subscription " +
+                                   std::to_string(offered.subscription) +
+                                   ": if this broker dies, too, a message may come twice");
   const bool named = !offered.sealed;
   const auto slot =
       table.add({.kind = shm::SegmentKind::route,
