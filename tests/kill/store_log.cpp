@@ -48,13 +48,15 @@ void StoreLog::file(std::uint64_t inode, int descriptor) noexcept {
         bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
   }
   File& file = files_[index];
-  if (const auto size = static_cast<std::uint64_t>(now.st_size); size != file.bytes) {
-    file.bytes = size;
-    put(StoreEvent::Kind::size, index, size, "", 0);
-  }
+  // No store between the two: then the name went first, as a broker does it. That it does, the kills
+  // at its system calls show.
   if (now.st_nlink == 0 && !file.gone) {
     file.gone = true;
     put(StoreEvent::Kind::gone, index, 0, "", 0);
+  }
+  if (const auto size = static_cast<std::uint64_t>(now.st_size); size != file.bytes) {
+    file.bytes = size;
+    put(StoreEvent::Kind::size, index, size, "", 0);
   }
 }
 
