@@ -56,7 +56,8 @@ std::set<std::string> configure_presets() {
 // What the build makes of a target; all presets are of one tree, so this one knows all targets. It
 // need not have been built.
 std::string made_by(const std::string& target) {
-  const Ended asked = run_to_end({"ninja", "-C", FAIRLEAD_BUILD_DIR, "-t", "query", target});
+  const Ended asked =
+      run_to_end({"/usr/bin/env", "ninja", "-C", FAIRLEAD_BUILD_DIR, "-t", "query", target});
   EXPECT_EQ(asked.code, 0) << asked.error;
   return asked.output;
 }
@@ -102,9 +103,10 @@ TEST(SoakList, has_every_fuzz_target_and_every_program_of_large_figures) {
     EXPECT_THAT(listed, testing::Contains("fuzz_" + name));
   for (const std::string& name : files("", "_main.cpp"))
     EXPECT_THAT(listed, testing::Contains(name));
-  for (const auto& folder : std::filesystem::directory_iterator(kSource / "tests/soaks"))
-    if (folder.is_directory())
-      EXPECT_THAT(listed, testing::Contains(folder.path().filename().string()));
+  for (const auto& folder : std::filesystem::directory_iterator(kSource / "tests/soaks")) {
+    if (!folder.is_directory()) continue;
+    EXPECT_THAT(listed, testing::Contains(folder.path().filename().string()));
+  }
 }
 
 TEST(SoakList, is_explained_entry_by_entry) {

@@ -48,8 +48,8 @@ void StoreLog::file(std::uint64_t inode, int descriptor) noexcept {
         bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
   }
   File& file = files_[index];
-  // No store between the two: then the name went first, as a broker does it. That it does, the kills
-  // at its system calls show.
+  // No store between the two: then the name went first, as a broker does it. That it does, the
+  // kills at its system calls show.
   if (now.st_nlink == 0 && !file.gone) {
     file.gone = true;
     put(StoreEvent::Kind::gone, index, 0, "", 0);
