@@ -10,32 +10,21 @@
 
 #include "broker_scene.hpp"
 #include "program_scene.hpp"
+#include "support/soak_program.hpp"
 #include "sweep.hpp"
 
 namespace fairlead::test {
 namespace {
 
-constexpr const char* kUsage = "usage: faults_test --soak [--seed N] [--seconds S] [--count N]\n";
-
-bool read_options(int count, char** arguments, SweepOptions& options) {
+SweepOptions sweep_options(const SoakOptions& given) {
+  SweepOptions options;
   options.most_occurrences = 0;
   options.shuffled = true;
+  options.seed = given.seed;
+  options.seconds = given.seconds;
+  options.count = given.count;
   options.progress = [](const std::string& line) { std::cerr << line << std::endl; };
-  for (int index = 2; index < count; index += 2) {
-    const std::string name = arguments[index];
-    if (index + 1 == count) return false;
-    const char* value = arguments[index + 1];
-    if (name == "--seed") {
-      options.seed = std::strtoull(value, nullptr, 10);
-    } else if (name == "--seconds") {
-      options.seconds = std::strtod(value, nullptr);
-    } else if (name == "--count") {
-      options.count = std::strtoull(value, nullptr, 10);
-    } else {
-      return false;
-    }
-  }
-  return true;
+  return options;
 }
 
 std::vector<std::unique_ptr<Scene>> all_scenes() {
@@ -45,8 +34,9 @@ std::vector<std::unique_ptr<Scene>> all_scenes() {
   return scenes;
 }
 
-// Time and count are shared out among the scenes; half of them is the broker's.
-int soak(SweepOptions options) {
+// Time and count are shared out among the scenes; half of them is the broker's. --count is runs.
+int soak(int count, char** arguments) {
+  const SweepOptions options = sweep_options(soak_options(count, arguments, {}));
   const std::string why = why_not_traced();
   if (!why.empty()) {
     std::cerr << why << '\n';
@@ -69,7 +59,8 @@ int soak(SweepOptions options) {
     failures += summary.failures.size() + summary.unknown_calls.size();
     figures += scene->name() + ": " + summary.text() + "; ";
   }
-  std::cout << "faults, seed " << options.seed << ": " << figures << failures << " failures\n";
+  std::cout << "faults: " << (failures == 0 ? "ok" : "FAILED") << ", seed " << options.seed << ": "
+            << figures << failures << " failures\n";
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -79,10 +70,7 @@ int soak(SweepOptions options) {
 int main(int count, char** arguments) {
   using namespace fairlead::test;
   if (count > 1 && std::string(arguments[1]) == "--soak") {
-    SweepOptions options;
-    if (read_options(count, arguments, options)) return soak(std::move(options));
-    std::cerr << kUsage;
-    return 2;
+    return soak(count - 1, arguments + 1);
   }
   testing::InitGoogleTest(&count, arguments);
   return RUN_ALL_TESTS();

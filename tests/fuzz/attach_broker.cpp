@@ -143,6 +143,7 @@ class Conversation {
         packet.capsule.bytes.fill(1);
         packet.principal.assign(detail % 2 == 0 ? "x" : "");
         packet.program.assign("fuzz");
+        std::memset(packet.resume_token, detail / 64, sizeof packet.resume_token);
         return made(packet, Kind::hello);
       }
       case 3:
@@ -184,7 +185,35 @@ class Conversation {
       case 11:
         return made(blank<control::Plain>(), Kind::list_sealed);
       default:
-        return made(blank<control::Welcome>(), static_cast<Kind>(detail));
+        return returning(detail);
+    }
+  }
+
+  // What guests of an earlier broker ask for; or a packet that is none of theirs.
+  std::vector<std::byte> returning(std::uint8_t detail) {
+    switch (detail % 8) {
+      case 0: {
+        auto packet = blank<control::PushedBefore>();
+        packet.subscription = newest_subscription_ - detail / 32;
+        packet.count = detail / 8;
+        return PacketScript::bytes_of(packet, Kind::pushed_before, request_);
+      }
+      case 1: {
+        auto packet = blank<control::ResumeRoute>();
+        packet.subscription = newest_subscription_ - detail / 32;
+        packet.wants_descriptor = detail / 8 % 2;
+        return PacketScript::bytes_of(packet, Kind::resume_route, request_);
+      }
+      case 2: {
+        auto packet = blank<control::ResumeOutbox>();
+        packet.outbox = detail / 32;
+        packet.ring_bytes = 4'096;
+        packet.first_number = detail / 8 % 4;
+        return PacketScript::bytes_of(packet, Kind::resume_outbox, request_);
+      }
+      default:
+        return PacketScript::bytes_of(blank<control::Welcome>(), static_cast<Kind>(detail),
+                                      request_);
     }
   }
 

@@ -1,14 +1,14 @@
 // The large figure of tests/hostile: --count is the number of loads fed.
 #include "fed_loads.hpp"
-#include "support/soak.hpp"
+#include "support/soak_program.hpp"
 
 int main(int count, char** arguments) {
   using namespace fairlead;
-  const test::SoakOptions options = test::parse_soak_options(count, arguments);
-  test::SoakClock clock(options.seconds);
+  const test::SoakOptions options = test::soak_options(count, arguments, {});
+  test::SoakClock clock("hostile_deterministic", options);
   const hostile::FedLoads sum = hostile::feed_loads(options.seed, [&](const auto& so_far) {
-    clock.progress([&] { return so_far.text(); });
-    return !clock.over() && so_far.loads < options.count;
+    if (clock.due()) clock.show(so_far.text());
+    return clock.goes_on(so_far.loads);
   });
-  return test::finish_soak("seed " + std::to_string(options.seed) + ", " + sum.text(), sum.failure);
+  return clock.finish(sum.text(), sum.failure);
 }

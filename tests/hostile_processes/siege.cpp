@@ -116,7 +116,7 @@ void Siege::last() {
     look();
     if (now < settled || settled_kilobytes_ == 0)
       settled_kilobytes_ = broker_.holdings().anonymous_kilobytes;
-    if (options_.progress) options_.progress(line());
+    if (options_.goes_on && !options_.goes_on(line())) break;
     if (now < next_look) continue;
     next_look = now + 10s;
     demand(broker_.check_honest_sums() == kSubscribers, "an honest route is missing");

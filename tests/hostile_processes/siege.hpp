@@ -10,8 +10,8 @@ namespace fairlead::hostile_processes {
 struct SiegeOptions {
   std::uint64_t seed = 1;
   std::uint64_t seconds = 5;
-  /// Called now and then with a line about how things stand.
-  std::function<void(const std::string&)> progress{};
+  /// Called now and then with a line about how things stand; false ends the siege before its time.
+  std::function<bool(const std::string&)> goes_on{};
 };
 
 struct SiegeResult {

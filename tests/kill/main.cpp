@@ -1,35 +1,26 @@
-// The small figures run as tests; the large ones by
-//   kill_test --figure kills|prefixes [--seed N] [--count N] [--seconds S]
+// The small figures run as tests; the large ones, for tests/soak, by
+//   kill_test --figure kills|prefixes [--seed N] [--seconds S] [--count N]
+// --count is scenarios.
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <cstdlib>
 #include <iostream>
-#include <limits>
 #include <string>
+#include <string_view>
 
 #include "every_point.hpp"
 #include "prefix_checks.hpp"
 #include "scenarios.hpp"
+#include "support/soak_program.hpp"
 
 namespace fairlead::killing {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::uint32_t kSoakStride = 16;
-
-struct Arguments {
-  std::string figure;
-  std::uint64_t seed = 1;
-  std::uint64_t count = std::numeric_limits<std::uint64_t>::max();
-  std::chrono::seconds time = std::chrono::hours(1'000);
-};
 
 struct Sum {
   std::uint64_t scenarios = 0;
   std::uint64_t points = 0;
-  std::string complaints;
+  std::string complaints{};
 };
 
 void add_kills(const Scenario& scenario, Sum& sum) {
@@ -46,45 +37,34 @@ void add_prefixes(const Scenario& scenario, Sum& sum) {
   sum.complaints += result.complaints;
 }
 
-int run(const Arguments& arguments) {
+int run(const std::string& figure, int count, char** values) {
+  const test::SoakOptions options = test::soak_options(count, values, {});
+  test::SoakClock clock(figure, options);
   Sum sum;
-  const auto begin = Clock::now();
-  auto shown = begin;
-  const auto say = [&](std::ostream& out, const char* end) {
-    out << arguments.figure << ": " << sum.scenarios << " scenarios, " << sum.points
-        << " points, seed " << arguments.seed << end << std::endl;
+  const auto figures = [&sum] {
+    return std::to_string(sum.scenarios) + " scenarios, " + std::to_string(sum.points) + " points";
   };
-  while (sum.scenarios < arguments.count && Clock::now() - begin < arguments.time) {
-    const Scenario scenario = random_scenario(arguments.seed + sum.scenarios);
-    arguments.figure == "kills" ? add_kills(scenario, sum) : add_prefixes(scenario, sum);
-    if (!sum.complaints.empty()) {
-      std::cerr << sum.complaints << '\n';
-      say(std::cout, ": FAILED");
-      return 1;
-    }
-    ++sum.scenarios;
-    if (Clock::now() - shown < std::chrono::seconds(10)) continue;
-    shown = Clock::now();
-    say(std::cerr, "");
+  while (sum.complaints.empty() && clock.goes_on(sum.scenarios)) {
+    const Scenario scenario = random_scenario(options.seed + sum.scenarios);
+    figure == "kills" ? add_kills(scenario, sum) : add_prefixes(scenario, sum);
+    if (sum.complaints.empty()) ++sum.scenarios;
+    if (clock.due()) clock.show(figures());
   }
-  say(std::cout, ": ok");
-  return 0;
+  return clock.finish(figures(), sum.complaints);
 }
 
 }  // namespace
 }  // namespace fairlead::killing
 
 int main(int count, char** values) {
-  fairlead::killing::Arguments arguments;
-  for (int each = 1; each + 1 < count; ++each) {
-    const std::string name = values[each];
-    const char* value = values[each + 1];
-    if (name == "--figure") arguments.figure = value;
-    if (name == "--seed") arguments.seed = std::strtoull(value, nullptr, 10);
-    if (name == "--count") arguments.count = std::strtoull(value, nullptr, 10);
-    if (name == "--seconds") arguments.time = std::chrono::seconds(std::atoll(value));
+  if (count < 2 || std::string_view(values[1]) != "--figure") {
+    testing::InitGoogleTest(&count, values);
+    return RUN_ALL_TESTS();
   }
-  if (!arguments.figure.empty()) return fairlead::killing::run(arguments);
-  testing::InitGoogleTest(&count, values);
-  return RUN_ALL_TESTS();
+  const std::string figure = count > 2 ? values[2] : "";
+  if (figure != "kills" && figure != "prefixes") {
+    std::cerr << "--figure is kills or prefixes\n";
+    return 2;
+  }
+  return fairlead::killing::run(figure, count - 2, values + 2);
 }

@@ -1,24 +1,25 @@
 // The large figure of tests/stopped: order, share and bytes, then the latency, for each way to stop
 // that this machine has, round after round. --count is rounds.
 #include "service.hpp"
-#include "support/soak.hpp"
+#include "support/soak_program.hpp"
 
 int main(int count, char** arguments) {
   using namespace fairlead::test;
-  const SoakOptions options = parse_soak_options(count, arguments);
-  SoakClock clock(options.seconds);
+  const SoakOptions options = soak_options(count, arguments, {});
+  SoakClock clock("stopped", options);
   std::string failure;
   std::string skipped;
   std::uint64_t served = 0;
   std::uint64_t rounds = 0;
+  std::uint64_t stops = 0;
   double worst = 0;
   double alone_us = 0;     // of that one
   double with_copies = 0;  // the newest, of messages that go to three more routes first
   const auto figures = [&] {
-    return std::to_string(rounds) + " rounds, " + std::to_string(served) +
-           " messages in the same order, p50 at most " + std::to_string(worst) + " of alone (" +
-           std::to_string(alone_us) + " us), " + std::to_string(with_copies) +
-           " where three stopped guests get a copy each";
+    return std::to_string(rounds) + " rounds, " + std::to_string(stops) + " stops, " +
+           std::to_string(served) + " messages in the same order, p50 at most " +
+           std::to_string(worst) + " of alone (" + std::to_string(alone_us) + " us), " +
+           std::to_string(with_copies) + " where three stopped guests get a copy each";
   };
   const auto check = [&](const char* name, WayToStop& way, std::uint64_t seed) {
     const ServiceResult alone = serve(nullptr, seed, 4'000);
@@ -51,7 +52,7 @@ int main(int count, char** arguments) {
     const char* name;
     std::unique_ptr<WayToStop> (*make)();
   };
-  for (std::uint64_t seed = options.seed; failure.empty(); ++seed) {
+  for (std::uint64_t seed = options.seed; failure.empty() && clock.goes_on(rounds); ++seed) {
     for (const Way& each : {Way{"signal", &stop_by_signal}, Way{"freezing", &stop_by_freezing},
                             Way{"quota", &stop_by_quota}}) {
       const auto way = each.make();
@@ -59,12 +60,13 @@ int main(int count, char** arguments) {
         skipped = std::string("; not by ") + each.name + ": " + way->unavailable();
         continue;
       }
-      if (failure.empty()) failure = check(each.name, *way, seed);
-      clock.progress(figures);
+      if (!failure.empty() || !clock.goes_on(0)) break;
+      failure = check(each.name, *way, seed);
+      ++stops;
+      if (clock.due()) clock.show(figures());
     }
     if (!failure.empty()) failure += ", seed " + std::to_string(seed);
     ++rounds;
-    if (clock.over() || rounds >= options.count) break;
   }
-  return finish_soak("seed " + std::to_string(options.seed) + ", " + figures() + skipped, failure);
+  return clock.finish(figures() + skipped, failure);
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -34,7 +35,10 @@ void make_pipe(shm::UniqueFd& reader, shm::UniqueFd& writer) {
 
 bool wait_readable(int fd, int milliseconds) noexcept {
   pollfd entry{fd, POLLIN, 0};
-  return ::poll(&entry, 1, milliseconds) == 1;
+  int ready = 0;
+  do ready = ::poll(&entry, 1, milliseconds);
+  while (ready < 0 && errno == EINTR);  // somebody asked us to end, which is no answer
+  return ready == 1;
 }
 
 std::string run_body(const std::function<std::string()>& body) noexcept {
