@@ -59,6 +59,7 @@ int soak(SweepOptions options) {
   for (const auto& scene : scenes) {
     const double share = scene == scenes.front() ? 0.5 : 1 / others;
     SweepOptions part = options;
+    part.threads = scene == scenes.front() ? 2 : 1;
     part.seconds = options.seconds * share;
     if (options.count > 0)
       part.count = std::max<std::uint64_t>(
