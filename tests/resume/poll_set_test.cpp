@@ -21,9 +21,9 @@ bool becomes_readable(const PollSet& set, int milliseconds) {
 TEST(PollSet, what_cannot_be_watched_is_readable_soon_and_watched_by_a_later_look) {
   const shm::UniqueFd wake_up(::eventfd(0, EFD_CLOEXEC));
   shm::UniqueFd connection(::eventfd(0, EFD_CLOEXEC));
+  PollSet set;
   const int number = connection.get();
   connection.reset();  // epoll_ctl() fails now, as it does without memory
-  PollSet set;
   EXPECT_FALSE(set.watch(wake_up.get(), number));
   EXPECT_TRUE(set.incomplete());
   EXPECT_TRUE(becomes_readable(set, 30'000));
