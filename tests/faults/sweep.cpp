@@ -150,6 +150,7 @@ class Trials {
       for (const std::string& problem : outcome.problems) all += "\n  problem: " + problem;
       for (const std::string& each : outcome.sufferers) all += "\n  suffered: " + each;
       summary_.failures.push_back(all + "\n" + outcome.said);
+      if (options_.progress) options_.progress(summary_.failures.back());
     }
     if (!options_.progress || Clock::now() < next_progress_) return;
     options_.progress(scene_.name() + ": " + std::to_string(summary_.runs) + " of " +

@@ -35,6 +35,11 @@ TEST_F(Sweep, a_call_of_the_broker_that_fails_concerns_one_guest_at_most) {
   expect_no_failure(scene, 2);
 }
 
+TEST_F(Sweep, a_call_of_the_next_broker_that_fails_concerns_one_guest_at_most) {
+  BrokerScene scene(true);
+  expect_no_failure(scene, 4);
+}
+
 class SweepOfPrograms : public Sweep, public testing::WithParamInterface<std::string> {};
 
 TEST_P(SweepOfPrograms, a_call_that_fails_is_told_and_concerns_nobody_else) {
