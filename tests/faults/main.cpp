@@ -41,6 +41,7 @@ bool read_options(int count, char** arguments, SweepOptions& options) {
 std::vector<std::unique_ptr<Scene>> all_scenes() {
   std::vector<std::unique_ptr<Scene>> scenes;
   scenes.push_back(std::make_unique<BrokerScene>());
+  scenes.push_back(std::make_unique<BrokerScene>(true));
   for (const std::string& name : program_scenes()) scenes.push_back(make_program_scene(name));
   return scenes;
 }
