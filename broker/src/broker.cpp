@@ -58,6 +58,7 @@ class Broker::Content {
       : state(make_state(checked(std::move(options)))), server(make_server(*state)) {
     state->wake_service = [this] { server->wake(); };
     Adoption(*state).run();
+    adopted_ = !state->guests.empty();
     const TableLegacy& legacy = state->table.legacy();
     std::string message =
         "broker " + state->options.name + " has epoch " + std::to_string(state->table.epoch());
@@ -79,7 +80,8 @@ class Broker::Content {
     state->log.flush();
   }
 
-  ~Content() { stop(); }
+  // Who never served leaves to the next broker what a dead one left.
+  ~Content() { stop(adopted_ && !began_); }
   Content(const Content&) = delete;
   Content& operator=(const Content&) = delete;
 
@@ -87,13 +89,14 @@ class Broker::Content {
     const std::lock_guard lock(life_);
     take_service();
     thread_ = std::thread([this] { server->run(); });
+    began_ = true;
   }
 
   void run() {
     {
       const std::lock_guard lock(life_);
       take_service();
-      running_ = true;
+      running_ = began_ = true;
     }
     server->run();
     const std::lock_guard lock(life_);
@@ -172,6 +175,8 @@ class Broker::Content {
   std::thread thread_;
   bool served_ = false;
   bool running_ = false;
+  bool adopted_ = false;
+  bool began_ = false;
   bool stopped_ = false;
 };
 

@@ -68,7 +68,7 @@ SendOutcome Connection::sent_now(std::span<const std::byte> packet) noexcept {
 void Connection::say(std::span<const std::byte> packet) noexcept {
   if (gone()) return;
   const std::lock_guard guard(unsaid_mutex_);
-  if (say_unsaid()) {
+  if (say_unsaid() == SendOutcome::sent) {
     const SendOutcome outcome = sent_now(packet);
     // Failed: no memory in the kernel, so that later may be better.
     if (outcome != SendOutcome::full && outcome != SendOutcome::failed) return;
@@ -80,13 +80,14 @@ void Connection::say(std::span<const std::byte> packet) noexcept {
   }
 }
 
-/// The caller holds unsaid_mutex_. False when there is no room.
-bool Connection::say_unsaid() noexcept {
+/// The caller holds unsaid_mutex_. `sent`: nothing is left, or nobody would hear it.
+SendOutcome Connection::say_unsaid() noexcept {
   while (!unsaid_.empty()) {
-    if (shm::send_packet(socket_.get(), unsaid_.front()) == SendOutcome::full) return false;
+    const SendOutcome outcome = shm::send_packet(socket_.get(), unsaid_.front());
+    if (outcome == SendOutcome::full || outcome == SendOutcome::failed) return outcome;
     unsaid_.pop_front();
   }
-  return true;
+  return SendOutcome::sent;
 }
 
 SendOutcome Connection::send_question(std::span<const std::byte> question,
@@ -94,7 +95,9 @@ SendOutcome Connection::send_question(std::span<const std::byte> question,
   for (;;) {
     {
       const std::lock_guard guard(unsaid_mutex_);
-      if (say_unsaid()) break;
+      const SendOutcome outcome = say_unsaid();
+      if (outcome == SendOutcome::failed) return outcome;
+      if (outcome == SendOutcome::sent) break;
     }
     if (!shm::wait_for_events(socket_.get(), POLLOUT, deadline)) return SendOutcome::full;
   }
@@ -113,9 +116,9 @@ bool Connection::kick(std::uint64_t outbox) noexcept {
   packet.header = {Kind::kick, sizeof packet, control::kNoAnswer};
   if (gone()) return false;
   const SendOutcome outcome = sent_now(bytes_of(packet));
-  // A full socket is as good: the broker has packets to wake up for. Else whoever waits tries
-  // again.
-  if (outcome == SendOutcome::failed) kick_owed_.store(outbox, std::memory_order_relaxed);
+  // Whoever waits tries again. (With a full socket the broker has packets to wake up for, mostly.)
+  if (outcome == SendOutcome::failed || outcome == SendOutcome::full)
+    kick_owed_.store(outbox, std::memory_order_relaxed);
   return outcome != SendOutcome::closed;
 }
 
@@ -153,16 +156,22 @@ std::vector<shm::UniqueFd> Connection::exchange(std::span<const std::byte> quest
                 "this connection belongs to the process that attached, not to its forked children; "
                 "attach again, or use Subscription::share()");
   }
-  const auto deadline = std::chrono::steady_clock::now() + timeout_;
+  auto deadline = std::chrono::steady_clock::now() + timeout_;
   const SendOutcome sent = send_question(question, deadline);
-  // Who hung up may have said why before: that is read below.
   if (sent == SendOutcome::full) give_up(ErrorCode::timeout, "the broker takes no packets");
+  if (sent == SendOutcome::failed) {
+    throw Error(ErrorCode::out_of_memory,
+                "cannot ask the broker: the kernel has no memory for the packet");
+  }
+  // Who hung up may have said why before, which is read below; there will be no answer.
+  if (sent != SendOutcome::sent) deadline = std::chrono::steady_clock::time_point::min();
   std::array<std::byte, control::kMaximumPacketBytes> buffer;
   for (;;) {
     auto received = shm::receive_packet_until(socket_.get(), buffer,
                                               control::kMaximumDescriptorsPerPacket, deadline);
     switch (received.outcome) {
       case ReceiveOutcome::nothing:
+        if (sent != SendOutcome::sent) give_up(ErrorCode::disconnected, kHungUp);
         give_up(ErrorCode::timeout, "the broker did not answer in time");
       case ReceiveOutcome::closed:
         give_up(ErrorCode::disconnected, kHungUp);

@@ -116,7 +116,7 @@ class Connection {
                                       std::span<std::byte> reply);
   shm::SendOutcome sent_now(std::span<const std::byte> packet) noexcept;
   void say(std::span<const std::byte> packet) noexcept;
-  [[nodiscard]] bool say_unsaid() noexcept;
+  [[nodiscard]] shm::SendOutcome say_unsaid() noexcept;
   shm::SendOutcome send_question(std::span<const std::byte> question,
                                  std::chrono::steady_clock::time_point deadline);
   void take_news();

@@ -77,8 +77,9 @@ Link::State Link::come_back(SteadyTime deadline) noexcept {
 }
 
 Link::Rest Link::rest(SteadyTime deadline) const noexcept {
-  const SteadyTime until =
-      std::min(deadline, std::max(next_attempt(), Clock::now() + kShortestRest));
+  const SteadyTime now = Clock::now();
+  if (deadline <= now) return Rest::over;  // which may be longer ago than a duration holds
+  const SteadyTime until = std::min(deadline, std::max(next_attempt(), now + kShortestRest));
   return ::poll(nullptr, 0, milliseconds_until(until)) == 0 ? Rest::over : Rest::interrupted;
 }
 

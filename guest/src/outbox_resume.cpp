@@ -20,7 +20,7 @@ bool Outbox::come_back(SteadyTime deadline) noexcept {
   const Link::State state = link_->come_back(deadline);
   if (state == Link::State::attached && mapping()->connection().gone()) {
     link_->catch_up(*this);
-    if (mapping()->connection().gone()) (void)link_->rest(deadline);
+    if (!lost() && mapping()->connection().gone()) (void)link_->rest(deadline);
   }
   return !lost();
 }

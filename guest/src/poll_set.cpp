@@ -4,11 +4,15 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fairlead/shm/error.hpp>
 
 namespace fairlead::guest {
 namespace {
+
+// Until the kernel may have memory again.
+constexpr std::chrono::nanoseconds kPauseOfWatch = std::chrono::milliseconds(10);
 
 bool add(const shm::UniqueFd& set, int descriptor, std::uint32_t events) noexcept {
   epoll_event event{};
@@ -25,13 +29,28 @@ PollSet::PollSet()
   if (timer_ && !add(epoll_, timer_.get(), EPOLLIN)) timer_.reset();
 }
 
-void PollSet::watch(int wake_up, int connection) noexcept {
+bool PollSet::watch(int wake_up, int connection) noexcept {
+  const bool as_before = wake_up == wake_up_ && connection == connection_ && !incomplete();
+  if (!as_before) {
+    drop();
+    wake_up_ = wake_up;
+    connection_ = connection;
+    const bool complete = (wake_up < 0 || add(epoll_, wake_up, EPOLLIN)) &&
+                          (connection < 0 || add(epoll_, connection, 0));
+    incomplete_.store(!complete, std::memory_order_relaxed);
+    if (!complete) {
+      const int error = errno;
+      set_timer(std::chrono::steady_clock::now() + kPauseOfWatch);
+      errno = error;
+      return false;
+    }
+  }
   if (timed_) set_timer(SteadyTime::max());
-  if (wake_up == wake_up_ && connection == connection_) return;
-  drop();
-  // What the kernel has no memory for is tried again by the next drain.
-  if (wake_up >= 0 && add(epoll_, wake_up, EPOLLIN)) wake_up_ = wake_up;
-  if (connection >= 0 && add(epoll_, connection, 0)) connection_ = connection;
+  return true;
+}
+
+void PollSet::watch_again() noexcept {
+  if (incomplete()) (void)watch(wake_up_, connection_);
 }
 
 void PollSet::rest_until(SteadyTime moment) noexcept {
@@ -43,6 +62,7 @@ void PollSet::drop() noexcept {
     if (*descriptor >= 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, *descriptor, nullptr);
     *descriptor = -1;
   }
+  incomplete_.store(false, std::memory_order_relaxed);
 }
 
 /// SteadyTime::max() is never.

@@ -1,6 +1,7 @@
 // A descriptor that stays the same while what lies behind it changes.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 
 #include <fairlead/shm/unique_fd.hpp>
@@ -18,8 +19,14 @@ class PollSet {
 
   [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
   /// Watches these two and nothing else, -1 being none. They stay open until something else is
-  /// watched, or nothing: an entry lives as long as any second descriptor of its file.
-  void watch(int wake_up, int connection) noexcept;
+  /// watched, or nothing: an entry lives as long as any second descriptor of its file. False, with
+  /// errno, when the kernel has no memory for it: then it is readable soon, for watch_again().
+  bool watch(int wake_up, int connection) noexcept;
+  /// Whether the last watch() came to less than it should. Thread-safe.
+  [[nodiscard]] bool incomplete() const noexcept {
+    return incomplete_.load(std::memory_order_relaxed);
+  }
+  void watch_again() noexcept;
   /// Watches nothing any more, and is readable from that moment on. Where the kernel gives no timer
   /// (a sandbox), it goes on as it was: a hang-up is readable at once.
   void rest_until(SteadyTime moment) noexcept;
@@ -31,9 +38,10 @@ class PollSet {
 
   shm::UniqueFd epoll_;
   shm::UniqueFd timer_;
-  int wake_up_ = -1;  // watched
+  int wake_up_ = -1;  // watched, or to be
   int connection_ = -1;
   bool timed_ = false;
+  std::atomic<bool> incomplete_{false};
 };
 
 }  // namespace fairlead::guest

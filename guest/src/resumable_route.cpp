@@ -25,7 +25,7 @@ ResumableRoute::ResumableRoute(SharedRoute parts, std::shared_ptr<Connection> co
   mappings_.push_back(
       std::make_shared<MappedRoute>(std::move(parts), std::move(connection), pool_));
   first_.store(mappings_.front().get(), std::memory_order_seq_cst);
-  watch(*mappings_.front());
+  if (!watch(*mappings_.front())) throw_system("cannot make a descriptor to poll");
 }
 
 ResumableRoute::~ResumableRoute() {
@@ -73,6 +73,11 @@ void ResumableRoute::drain_next(Batch& batch, std::uint64_t byte_budget, std::si
     }
   }
   batch.ended_loss_ = losses;
+}
+
+void ResumableRoute::watch_again() noexcept {
+  const std::lock_guard guard(mutex_);
+  polled_->watch_again();
 }
 
 // Without it a program that never waits would never learn that its broker is gone.

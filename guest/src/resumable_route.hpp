@@ -78,6 +78,7 @@ class ResumableRoute {
   void after_nothing(Batch& batch, std::uint64_t byte_budget, std::size_t most,
                      ViewPool::Visit& visit) noexcept {
     if (batch.outcome() == DrainOutcome::empty) {
+      if (polled_ && polled_->incomplete()) watch_again();
       const std::uint32_t drains = empty_drains_.load(std::memory_order_relaxed) + 1;
       empty_drains_.store(drains, std::memory_order_relaxed);
       if (drains % kDrainsPerClock == 0) look_now_and_then();
@@ -99,7 +100,8 @@ class ResumableRoute {
   void free_retired() noexcept;
   void settle(std::uint64_t claimed_epoch) noexcept;
   void tell_pushes(Connection& connection) const;
-  void watch(const MappedRoute& mapping) noexcept;
+  bool watch(const MappedRoute& mapping) noexcept;
+  void watch_again() noexcept;
   void rest_polling(SteadyTime until) noexcept;
   [[nodiscard]] std::shared_ptr<MappedRoute> mapping(std::size_t index) const noexcept;
 

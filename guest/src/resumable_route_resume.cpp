@@ -152,7 +152,7 @@ ResumableRoute::Step ResumableRoute::advance(Link::State state, const Connection
   }
   const bool attached = state == Link::State::attached;
   if (attached && first.connection().get() == &present) {
-    watch(first);
+    (void)watch(first);  // what it cannot do now is done by a later drain
     return Step::stay;
   }
   if (!first.drained_to_end()) return Step::again;
@@ -169,7 +169,7 @@ ResumableRoute::Step ResumableRoute::advance(Link::State state, const Connection
       return Step::moved;
     }
     if (!over) {
-      watch(second);
+      (void)watch(second);
       return Step::filling;
     }
   }
@@ -186,7 +186,7 @@ void ResumableRoute::make_second_first() {
   earlier_.reserve(earlier_.size() + 1);
   retired_.reserve(retired_.size() + 1);
   earlier_.emplace_back(mappings_.front());
-  watch(*mappings_[1]);
+  (void)watch(*mappings_[1]);
   first_.store(mappings_[1].get(), std::memory_order_seq_cst);  // sync: first-mapping
   generation_ = pool_->next_generation();
   retired_.push_back(std::move(mappings_.front()));
@@ -200,8 +200,8 @@ void ResumableRoute::free_retired() noexcept {
   if (!retired_.empty() && pool_->left_before(generation_)) free.swap(retired_);
 }
 
-void ResumableRoute::watch(const MappedRoute& mapping) noexcept {
-  if (polled_) polled_->watch(mapping.wake_up(), mapping.connection()->descriptor());
+bool ResumableRoute::watch(const MappedRoute& mapping) noexcept {
+  return !polled_ || polled_->watch(mapping.wake_up(), mapping.connection()->descriptor());
 }
 
 void ResumableRoute::rest_polling(SteadyTime until) noexcept {

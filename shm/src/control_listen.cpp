@@ -101,9 +101,9 @@ void remove_leftover(const std::string& path, const sockaddr_un& address) {
   }
 }
 
-/// Gives the socket at `path` back what a umask took away, and says which file it is. In a shared
-/// directory somebody may have put something else there meanwhile: nothing is followed.
-struct stat protect_bound(const std::string& path, mode_t mode) {
+/// Gives the socket at `path` back what a umask took away. In a shared directory somebody may have
+/// put something else there meanwhile: nothing is followed.
+void protect_bound(const std::string& path, mode_t mode) {
   struct stat made {};
   const UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!file || ::fstat(file.get(), &made) != 0) throw_system("cannot look at " + path);
@@ -115,7 +115,6 @@ struct stat protect_bound(const std::string& path, mode_t mode) {
   if ((made.st_mode & 07777) != mode && ::chmod(by_descriptor.c_str(), mode) != 0) {
     throw_system("cannot protect " + path);
   }
-  return made;
 }
 
 }  // namespace
@@ -142,10 +141,15 @@ ControlListener ControlListener::listen(const std::string& path, mode_t mode, in
     remove_leftover(path, address);
     if (!bind_to(listener.descriptor(), address)) throw_cannot_listen(path);
   }
-  const struct stat made = protect_bound(path, mode);
-  listener.path_ = path;
-  listener.device_ = made.st_dev;
-  listener.inode_ = made.st_ino;
+  // Known before anything else can fail, so that it goes again with the listener.
+  struct stat made {};
+  if (::lstat(path.c_str(), &made) != 0) throw_system("cannot look at " + path);
+  if (S_ISSOCK(made.st_mode) && made.st_uid == ::geteuid()) {
+    listener.path_ = path;
+    listener.device_ = made.st_dev;
+    listener.inode_ = made.st_ino;
+  }
+  protect_bound(path, mode);
   if (::listen(listener.descriptor(), backlog) != 0) throw_system("cannot listen on " + path);
   return listener;
 }

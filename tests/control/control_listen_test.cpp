@@ -1,4 +1,5 @@
 #include <dlfcn.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -165,6 +166,20 @@ TEST_F(ControlListen, what_is_put_in_the_place_of_the_socket_is_neither_followed
   ASSERT_EQ(::stat(precious.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 07777, 0600U);
   EXPECT_TRUE(std::filesystem::is_symlink(path_)) << "not ours to remove";
+}
+
+TEST_F(ControlListen, a_socket_is_removed_again_when_there_is_no_descriptor_to_protect_it) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  after_bind = [&] {
+    const rlimit none{0, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  };
+  const std::string sentence =
+      test::expect_error(ErrorCode::limit, [&] { (void)ControlListener::listen(path_, 0600); });
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(sentence, "cannot look at " + path_ + ": Too many open files (EMFILE)");
+  EXPECT_FALSE(exists());
 }
 
 TEST_F(ControlListen, another_users_socket_stays_even_when_nobody_listens) {

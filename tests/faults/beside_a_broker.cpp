@@ -51,7 +51,10 @@ std::vector<std::string> BesideABroker::command() const {
   return out;
 }
 
-std::vector<std::string> BesideABroker::speakers() const { return {"fairlead " + name_}; }
+// Before it knows its command, it is "fairlead".
+std::vector<std::string> BesideABroker::speakers() const {
+  return {"fairlead " + name_, "fairlead"};
+}
 
 std::size_t BesideABroker::open_files() const {
   const std::string folder = "/proc/" + std::to_string(broker_.program().pid()) + "/fd";

@@ -1,10 +1,12 @@
 #include "broker_scene.hpp"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <regex>
 #include <sstream>
 
@@ -44,18 +46,29 @@ std::vector<std::string> segments_of(const std::string& broker) {
 // One broker of a name of its own and all that is seen of it.
 class BrokerRun {
  public:
-  BrokerRun(TraceOptions trial, const Strictness& strictness) : strictness_(strictness) {
+  BrokerRun(TraceOptions trial, const Strictness& strictness, bool succeeds)
+      : strictness_(strictness), succeeds_(succeeds) {
     command_ = {FAIRLEAD_BROKER_PROGRAM, "--name", name_, "--socket", socket()};
     command_.insert(command_.end(), {"--policy", scratch_.write("policy.toml", policy_text())});
     trial.command = command_;
-    program_ = std::make_unique<TracedProgram>(std::move(trial));
+    trial_ = std::move(trial);
   }
 
   Outcome play() {
     bool served = false;
+    std::optional<Party> party_before;
+    if (succeeds_) party_before.emplace(socket(), !strictness_.whole_process);
+    if (succeeds_) live_before(*party_before);
+    program_ = std::make_unique<TracedProgram>(std::move(trial_));
+    if (succeeds_ && !begins()) return end_with_another(*party_before);
     if (program_->wait_until_listening()) {
-      Party party(socket(), !strictness_.whole_process);
-      play(party);
+      Party party_now(socket(), !strictness_.whole_process);
+      Party& party = succeeds_ ? *party_before : party_now;
+      if (succeeds_) {
+        live_on(party);
+      } else {
+        play(party);
+      }
       served = party.welcomed();
       if (served) {
         outcome_.sufferers = party.sufferers();
@@ -67,11 +80,66 @@ class BrokerRun {
     }
     outcome_.report = program_->finish(kPatienceOfScene);
     outcome_.said = program_->error();
+    party_before.reset();
     judge(served);
     return std::move(outcome_);
   }
 
  private:
+  // Whether it lets somebody in; else it has ended.
+  [[nodiscard]] bool begins() const {
+    if (!program_->wait_until_listening()) return false;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!program_->ended() && std::chrono::steady_clock::now() < deadline) {
+      try {
+        (void)guest::Guest::attach(
+            {.socket_path = socket(), .principal = "prober", .timeout = patience_});
+        return true;
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::broker_gone && error.code() != ErrorCode::disconnected)
+          return true;  // it lives, and the failure is this one's
+        (void)::poll(nullptr, 0, 1);
+      }
+    }
+    return !program_->ended();
+  }
+  // Nobody may notice that one between the first and the last did not begin.
+  Outcome end_with_another(Party& party) {
+    outcome_.report = program_->finish(kPatienceOfScene);
+    outcome_.said = program_->error();
+    judge_end(false);
+    TraceOptions next;
+    next.command = command_;
+    program_ = std::make_unique<TracedProgram>(std::move(next));
+    if (!program_->wait_until_listening()) problem("the next broker does not begin");
+    live_on(party);
+    for (const std::string& each : party.sufferers()) problem("with the next broker: " + each);
+    for (const std::string& each : party.problems()) problem("with the next broker: " + each);
+    program_->signal(SIGTERM);
+    (void)program_->finish(kPatienceOfScene);
+    for (const std::string& each : left()) problem("the next broker left " + each);
+    return std::move(outcome_);
+  }
+  // A broker that is killed while guests have much to get.
+  void live_before(Party& party) const {
+    TraceOptions first;
+    first.command = command_;
+    TracedProgram before(std::move(first));
+    if (!before.wait_until_listening()) problem("the first broker does not begin");
+    party.add_reader("first", {.backing = guest::Backing::named});
+    party.add_reader("second",
+                     {.backing = guest::Backing::sealed, .staged = true, .descriptor = true});
+    party.add_writer();
+    party.publish(kSmall);
+    before.signal(SIGKILL);
+    (void)before.finish(kPatienceOfScene);
+  }
+  void live_on(Party& party) const {
+    for (const std::size_t bytes : {kSmall, kLarge, kSmall}) party.publish(bytes);
+    look_at_sums();
+    party.publish(kSmall);
+    party.leave();
+  }
   void play(Party& party) const {
     party.add_reader("first", {.backing = guest::Backing::named});
     party.add_reader("second",
@@ -125,6 +193,11 @@ class BrokerRun {
   }
 
   void judge(bool served) {
+    judge_end(served);
+    if (!outcome_.report.places.empty()) look_for_leftovers();
+  }
+
+  void judge_end(bool served) {
     const TraceReport& report = outcome_.report;
     const int code = report.code;
     if (report.places.empty()) return;  // too little for the loader: nothing of ours has run
@@ -138,13 +211,13 @@ class BrokerRun {
     if (strictness_.unnoticed && (code != 0 || !outcome_.sufferers.empty()))
       problem("it was noticed");
     if (!strictness_.whole_process && parties() > 1) problem("more than one suffered");
-    look_for_leftovers();
   }
 
   // Where it could not look or remove, the next broker does.
   void look_for_leftovers() {
     if (left().empty()) return;
-    if (!strictness_.leftovers_allowed) {
+    // What a dead broker left stays for one that begins.
+    if (!strictness_.leftovers_allowed && !(succeeds_ && outcome_.report.code != 0)) {
       for (const std::string& each : left()) problem("left " + each);
     }
     TraceOptions next;
@@ -178,6 +251,8 @@ class BrokerRun {
   [[nodiscard]] std::string socket() const { return scratch_.path_of("socket"); }
 
   const Strictness strictness_;
+  const bool succeeds_;
+  TraceOptions trial_;
   const std::chrono::nanoseconds patience_ =
       std::chrono::milliseconds(strictness_.whole_process ? 300 : 10'000);
   const std::string name_ = unique_broker_name();
@@ -190,7 +265,7 @@ class BrokerRun {
 }  // namespace
 
 Outcome BrokerScene::run(TraceOptions trial, const Strictness& strictness) {
-  return BrokerRun(std::move(trial), strictness).play();
+  return BrokerRun(std::move(trial), strictness, succeeds_).play();
 }
 
 }  // namespace fairlead::test

@@ -26,6 +26,7 @@ const std::vector<Row>& table() {
   static const std::vector<Row> rows = {
       // Files and descriptors.
       {"openat", SYS_openat, kAny, {{}, {EMFILE, ENFILE, ENOENT, EACCES, ENOMEM, ELOOP}}},
+      {"close_range", SYS_close_range, kAny, {{ENOSYS}, {ENOMEM, EMFILE}}},
       {"close", SYS_close, kAny, {{EINTR, EIO}, {}, true}},
       {"read", SYS_read, kAny, {{EINTR}, {EIO}}},
       {"pread64", SYS_pread64, kAny, {{}, {EIO}}},
@@ -84,6 +85,9 @@ const std::vector<Row>& table() {
       // Waiting.
       {"epoll_create1", SYS_epoll_create1, kAny, {{}, kNoDescriptor}},
       {"eventfd2", SYS_eventfd2, kAny, {{}, kNoDescriptor}},
+      {"signalfd4", SYS_signalfd4, kAny, {{}, kNoDescriptor}},
+      {"timerfd_create", SYS_timerfd_create, kAny, {{}, kNoDescriptor}},
+      {"timerfd_settime", SYS_timerfd_settime, kAny, {}},  // fails for wrong arguments only
       {"epoll_ctl(EPOLL_CTL_DEL)", SYS_epoll_ctl, EPOLL_CTL_DEL, {{ENOENT}, {}}},
       {"epoll_ctl", SYS_epoll_ctl, kAny, {{}, {ENOMEM, ENOSPC}}},
       {"epoll_wait", SYS_epoll_wait, kAny, {{EINTR}, {}}},

@@ -30,6 +30,7 @@ SweepOptions sweep_options(const SoakOptions& given) {
 std::vector<std::unique_ptr<Scene>> all_scenes() {
   std::vector<std::unique_ptr<Scene>> scenes;
   scenes.push_back(std::make_unique<BrokerScene>());
+  scenes.push_back(std::make_unique<BrokerScene>(true));
   for (const std::string& name : program_scenes()) scenes.push_back(make_program_scene(name));
   return scenes;
 }
@@ -49,6 +50,7 @@ int soak(int count, char** arguments) {
   for (const auto& scene : scenes) {
     const double share = scene == scenes.front() ? 0.5 : 1 / others;
     SweepOptions part = options;
+    part.threads = scene == scenes.front() ? 2 : 1;
     part.seconds = options.seconds * share;
     if (options.count > 0)
       part.count = std::max<std::uint64_t>(

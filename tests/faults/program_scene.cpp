@@ -46,7 +46,9 @@ class RunScene : public Publishing {
   using Publishing::Publishing;
 
  private:
-  [[nodiscard]] Words speakers() const override { return {"fairlead run", "fairlead pub"}; }
+  [[nodiscard]] Words speakers() const override {
+    return {"fairlead run", "fairlead pub", "fairlead"};
+  }
   // Of the command the loader may have something to say.
   [[nodiscard]] bool says_enough(const TraceReport& report,
                                  const std::string& said) const override {

@@ -3,9 +3,13 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
+#include <mutex>
 #include <random>
+#include <thread>
 
 namespace fairlead::test {
 namespace {
@@ -20,10 +24,16 @@ struct Trial {
 
 // Each runs the scene a little differently: what its threads meet depends on the clock.
 constexpr int kRecordings = 3;
+constexpr auto kProgressEvery = std::chrono::seconds(10);
 
 // Who cannot look whether a file is its own, or cannot remove it, leaves it to the next broker.
 bool may_leave_something(long call) noexcept {
   return call == SYS_unlink || call == SYS_newfstatat || call == SYS_fstat || call == SYS_flock;
+}
+
+std::string text_of_seconds(double seconds) {
+  return std::to_string(std::lround(seconds * 10) / 10) + "." +
+         std::to_string(std::lround(seconds * 10) % 10) + " s";
 }
 
 std::string text_of(const Trial& trial) {
@@ -94,6 +104,71 @@ void count(const Outcome& outcome, SweepSummary& summary) {
   }
 }
 
+// All trials, by as many threads as the options say.
+class Trials {
+ public:
+  Trials(Scene& scene, const SweepOptions& options, const std::vector<Trial>& trials,
+         SweepSummary& summary)
+      : scene_(scene), options_(options), trials_(trials), summary_(summary) {}
+
+  void run() {
+    std::vector<std::thread> others;
+    for (int thread = 1; thread < options_.threads; ++thread)
+      others.emplace_back([this] { work(); });
+    work();
+    for (std::thread& other : others) other.join();
+    summary_.seconds = seconds_since(begin_);
+  }
+
+ private:
+  static double seconds_since(Clock::time_point moment) {
+    return std::chrono::duration<double>(Clock::now() - moment).count();
+  }
+
+  void work() {
+    for (;;) {
+      const std::size_t index = next_++;
+      if (index >= trials_.size()) break;
+      if (options_.count > 0 && index >= options_.count) break;
+      if (options_.seconds > 0 && seconds_since(begin_) > options_.seconds) break;
+      const auto from = Clock::now();
+      const Outcome outcome =
+          scene_.run({.fault = trials_[index].fault}, trials_[index].strictness);
+      const std::lock_guard lock(mutex_);
+      note(trials_[index], outcome, seconds_since(from));
+    }
+  }
+
+  void note(const Trial& trial, const Outcome& outcome, double took) {
+    count(outcome, summary_);
+    if (took > summary_.slowest_seconds) {
+      summary_.slowest_seconds = took;
+      summary_.slowest = text_of(trial);
+    }
+    if (!outcome.problems.empty()) {
+      std::string all = scene_.name() + ", " + text_of(trial) + ":";
+      for (const std::string& problem : outcome.problems) all += "\n  problem: " + problem;
+      for (const std::string& each : outcome.sufferers) all += "\n  suffered: " + each;
+      summary_.failures.push_back(all + "\n" + outcome.said);
+      if (options_.progress) options_.progress(summary_.failures.back());
+    }
+    if (!options_.progress || Clock::now() < next_progress_) return;
+    options_.progress(scene_.name() + ": " + std::to_string(summary_.runs) + " of " +
+                      std::to_string(trials_.size()) + " runs, " +
+                      std::to_string(summary_.failures.size()) + " failures");
+    next_progress_ = Clock::now() + kProgressEvery;
+  }
+
+  Scene& scene_;
+  const SweepOptions& options_;
+  const std::vector<Trial>& trials_;
+  const Clock::time_point begin_ = Clock::now();
+  std::atomic<std::size_t> next_{0};
+  std::mutex mutex_;
+  SweepSummary& summary_;  // guarded by mutex_, as is the next
+  Clock::time_point next_progress_ = begin_ + kProgressEvery;
+};
+
 }  // namespace
 
 Shortage shortage_of_memory() {
@@ -114,27 +189,7 @@ SweepSummary sweep(Scene& scene, const SweepOptions& options) {
     std::mt19937_64 random(options.seed);
     std::shuffle(trials.begin(), trials.end(), random);
   }
-  const auto begin = Clock::now();
-  auto next_progress = begin + std::chrono::seconds(10);
-  for (std::size_t index = 0; index < trials.size(); ++index) {
-    const auto now = Clock::now();
-    if (options.seconds > 0 && now - begin > std::chrono::duration<double>(options.seconds)) break;
-    if (options.count > 0 && index >= options.count) break;
-    if (options.progress && now >= next_progress) {
-      options.progress(scene.name() + ": " + std::to_string(index) + " of " +
-                       std::to_string(trials.size()) + " runs, " +
-                       std::to_string(summary.failures.size()) + " failures");
-      next_progress = now + std::chrono::seconds(10);
-    }
-    const Trial& trial = trials[index];
-    const Outcome outcome = scene.run({.fault = trial.fault}, trial.strictness);
-    count(outcome, summary);
-    if (outcome.problems.empty()) continue;
-    std::string all = scene.name() + ", " + text_of(trial) + ":";
-    for (const std::string& problem : outcome.problems) all += "\n  problem: " + problem;
-    for (const std::string& each : outcome.sufferers) all += "\n  suffered: " + each;
-    summary.failures.push_back(all + "\n" + outcome.said);
-  }
+  Trials(scene, options, trials, summary).run();
   return summary;
 }
 
@@ -142,7 +197,9 @@ std::string SweepSummary::text() const {
   return std::to_string(places) + " places, " + std::to_string(runs) + " runs, " +
          std::to_string(struck) + " struck, " + std::to_string(unnoticed) + " unnoticed, " +
          std::to_string(suffered) + " with one sufferer, " + std::to_string(refused) +
-         " ended by an error, " + std::to_string(failures.size()) + " failures";
+         " ended by an error, " + std::to_string(failures.size()) + " failures, " +
+         text_of_seconds(seconds) + " (" + text_of_seconds(slowest_seconds) + " for " + slowest +
+         ")";
 }
 
 }  // namespace fairlead::test

@@ -30,6 +30,7 @@ struct SweepOptions {
   double seconds = 0;       // ends then; 0: never
   std::uint64_t count = 0;  // runs at most; 0: all
   bool shuffled = false;
+  int threads = 1;  // more only for a scene whose runs have nothing in common
   std::function<void(const std::string&)> progress{};
 };
 
@@ -40,6 +41,9 @@ struct SweepSummary {
   int unnoticed = 0;
   int suffered = 0;
   int refused = 0;  // the program ended with an error
+  double seconds = 0;
+  double slowest_seconds = 0;
+  std::string slowest;
   std::vector<std::string> failures;
   std::vector<std::string> unknown_calls;  // without errnos
 

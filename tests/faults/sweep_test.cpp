@@ -17,9 +17,11 @@ class Sweep : public testing::Test {
     const std::string why = why_not_traced();
     if (!why.empty()) GTEST_SKIP() << why;
   }
-  static void expect_no_failure(Scene& scene) {
-    const SweepSummary summary =
-        sweep(scene, {.progress = [](const std::string& line) { std::cerr << line << '\n'; }});
+  static void expect_no_failure(Scene& scene, int threads = 1) {
+    SweepOptions options;
+    options.threads = threads;
+    options.progress = [](const std::string& line) { std::cerr << line << '\n'; };
+    const SweepSummary summary = sweep(scene, options);
     std::cout << scene.name() << ": " << summary.text() << '\n';
     for (const std::string& failure : summary.failures) ADD_FAILURE() << failure;
     for (const std::string& call : summary.unknown_calls)
@@ -28,18 +30,19 @@ class Sweep : public testing::Test {
   }
 };
 
-// Off until what it finds since guests come back is mended (docs/coverage.md, "Owed"):
-// `--gtest_also_run_disabled_tests`.
-TEST_F(Sweep, DISABLED_a_call_of_the_broker_that_fails_concerns_one_guest_at_most) {
+TEST_F(Sweep, a_call_of_the_broker_that_fails_concerns_one_guest_at_most) {
   BrokerScene scene;
-  expect_no_failure(scene);
+  expect_no_failure(scene, 2);
+}
+
+TEST_F(Sweep, a_call_of_the_next_broker_that_fails_concerns_one_guest_at_most) {
+  BrokerScene scene(true);
+  expect_no_failure(scene, 4);
 }
 
 class SweepOfPrograms : public Sweep, public testing::WithParamInterface<std::string> {};
 
-// Off until what it finds since guests come back is mended (docs/coverage.md, "Owed"):
-// `--gtest_also_run_disabled_tests`.
-TEST_P(SweepOfPrograms, DISABLED_a_call_that_fails_is_told_and_concerns_nobody_else) {
+TEST_P(SweepOfPrograms, a_call_that_fails_is_told_and_concerns_nobody_else) {
   expect_no_failure(*make_program_scene(GetParam()));
 }
 

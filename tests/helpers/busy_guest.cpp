@@ -1,10 +1,13 @@
 // Does all that a guest can do, at the broker whose socket is its one argument: exit 0 and "all
 // done" when all was as it should be, else exit 1 and one line.
 #include <poll.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,9 +29,14 @@ void publish(guest::Publisher& publisher, const std::string& text) {
          std::string(guest::to_string(outcome.reason)));
 }
 
-Batch expect(guest::Subscription& route, const std::string& text) {
+guest::WaitOutcome wait(guest::Subscription& route, std::chrono::nanoseconds most) {
   guest::WaitOutcome waited = guest::WaitOutcome::interrupted;
-  while (waited == guest::WaitOutcome::interrupted) waited = route.wait(kPatience);
+  while (waited == guest::WaitOutcome::interrupted) waited = route.wait(most);
+  return waited;
+}
+
+Batch expect(guest::Subscription& route, const std::string& text) {
+  (void)wait(route, kPatience);
   Batch batch = route.take();
   if (batch.size() != 1 || batch.front().text() != text)
     fail("drain: " + std::string(to_string(batch.outcome())));
@@ -51,7 +59,7 @@ void work(const std::string& socket) {
   publish(publisher, "before the gate");
   expect_readable(named);
   (void)expect(named, "before the gate");
-  if (sealed.wait(std::chrono::milliseconds(1)) != guest::WaitOutcome::timeout)
+  if (wait(sealed, std::chrono::milliseconds(1)) != guest::WaitOutcome::timeout)
     fail("a staged route got something");
   self.open_gate();
   publish(publisher, "behind the gate");
@@ -77,8 +85,12 @@ int main(int count, char** arguments) {
   if (count != 2) return 2;
   try {
     work(arguments[1]);
-    std::puts("all done");
-    return std::fflush(stdout) == 0 ? 0 : 1;
+    constexpr std::string_view kDone = "all done\n";
+    ssize_t written = -1;
+    do {
+      written = ::write(STDOUT_FILENO, kDone.data(), kDone.size());
+    } while (written < 0 && errno == EINTR);
+    return written == static_cast<ssize_t>(kDone.size()) ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "busy_guest: %s\n", error.what());
     return 1;

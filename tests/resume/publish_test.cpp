@@ -221,6 +221,16 @@ TEST_F(ResumedOutbox, an_outbox_that_the_broker_refuses_is_disconnected) {
   EXPECT_EQ(publisher_.flush(seconds(1)), FlushOutcome::disconnected);
 }
 
+TEST_F(ResumedOutbox,
+       a_publish_that_waits_for_nothing_does_not_sleep_when_its_outbox_is_forgotten) {
+  lives_.restart({.knows_us = false});
+  const auto begin = std::chrono::steady_clock::now();
+  while (publish("a").status == PublishStatus::pending) {
+  }
+  EXPECT_EQ(publish("b").status, PublishStatus::disconnected);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(30));
+}
+
 TEST_F(ResumedOutbox, R34_threads_publish_through_many_lives) {
   constexpr int kThreads = 3;
   constexpr int kMessages = 400;

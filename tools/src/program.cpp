@@ -9,6 +9,7 @@
 #include <exception>
 
 #include <fairlead/shm/error.hpp>
+#include <fairlead/shm/last_words.hpp>
 
 #include "command_line.hpp"
 #include "doctor/doctor_command.hpp"
@@ -56,6 +57,7 @@ constexpr Command kLauncher = {"run", "", kRunFailed, kRunFailed, &sandbox::run_
 
 int run_command(const Command& command, int count, const char* const* arguments) {
   const std::string name = "fairlead " + std::string(command.name);
+  shm::say_when_out_of_memory(name, command.failure);
   try {
     return command.run(count, arguments);
   } catch (const UsageError& error) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <new>
 #include <string>
 
 #include <fairlead/broker/broker.hpp>
@@ -83,6 +84,9 @@ int serve_until_signalled(const CommandLine& line, const sigset_t& signals, LogO
   } catch (const Error& error) {
     log.add_last_words(error.what());
     return exit_code_of(error.code());
+  } catch (const std::bad_alloc&) {
+    log.add_last_words("out of memory");
+    return kExitNoMemory;
   } catch (const std::exception& error) {
     log.add_last_words(error.what());
     return kExitFailure;
