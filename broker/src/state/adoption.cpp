@@ -3,7 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
+#include <fairlead/shm/futex.hpp>
+#include <fairlead/shm/layout/outbox_layout.hpp>
+#include <fairlead/shm/layout/route_layout.hpp>
 #include <fairlead/shm/principal.hpp>
 #include <fairlead/shm/route_remains.hpp>
 #include <fairlead/shm/segment_name.hpp>
@@ -35,12 +39,13 @@ LogLine line_about(const TableRecord& record, LogLevel level, std::string_view m
 
 }  // namespace
 
-shm::Segment open_earlier(const std::string& name) {
+shm::Segment open_earlier(const std::string& name, shm::SegmentKind kind) {
   if (name.empty()) return {};
   shm::OpenOptions options;
   options.owner = ::geteuid();
-  options.kind = shm::SegmentKind::route;
-  options.minimum_file_bytes = shm::kRouteArenaOffset;
+  options.kind = kind;
+  options.minimum_file_bytes =
+      kind == shm::SegmentKind::route ? shm::kRouteArenaOffset : sizeof(shm::ReceiptHeader);
   shm::OpenResult opened = shm::Segment::open_named_read_only(name, options);
   return opened.ok() ? std::move(opened.segment) : shm::Segment();
 }
@@ -199,7 +204,20 @@ void Adoption::drop(const AdoptedLine& line, std::string_view why) {
   forget(line);
 }
 
+// Who sleeps on a dead broker's doorbell notices at once, without a ring of it: that word was
+// another's. Of a sealed segment there is nothing that we could map.
+void Adoption::rouse_waiters(const TableRecord& record) {
+  const bool route = record.kind == shm::SegmentKind::route;
+  const shm::Segment earlier =
+      open_earlier(record.segment, route ? record.kind : shm::SegmentKind::receipt);
+  if (!earlier.valid()) return;
+  const auto& bell = route ? reinterpret_cast<const shm::RouteHeader*>(earlier.data())->doorbell
+                           : reinterpret_cast<const shm::ReceiptHeader*>(earlier.data())->doorbell;
+  (void)shm::futex_wake(bell, INT_MAX);
+}
+
 void Adoption::forget(const AdoptedLine& line) {
+  if (!line.record.interim) rouse_waiters(line.record);
   state_.table.erase(line.slot);
   if (!line.record.segment.empty()) ::unlink(shm::segment_path(line.record.segment).c_str());
 }

@@ -30,6 +30,7 @@ class Adoption {
   void fill(Route& route, const AdoptedLine& line, std::uint64_t& messages);
   void drop(const AdoptedLine& line, std::string_view why);
   void forget(const AdoptedLine& line);
+  static void rouse_waiters(const TableRecord& record);
 
   BrokerState& state_;
   std::uint64_t until_nanoseconds_;
@@ -39,6 +40,7 @@ class Adoption {
 };
 
 /// The bytes of a named segment of an earlier epoch; empty when there is none, or not ours.
-[[nodiscard]] shm::Segment open_earlier(const std::string& name);
+[[nodiscard]] shm::Segment open_earlier(const std::string& name,
+                                        shm::SegmentKind kind = shm::SegmentKind::route);
 
 }  // namespace fairlead::broker
