@@ -272,6 +272,12 @@ TEST_F(Grace, who_is_dead_goes_in_the_end_however_short_the_lives_of_brokers_are
   } while (!broker_->statistics().routes.empty() && lives < 400);
   EXPECT_EQ(lives, 301) << "a tenth of a second each";
   EXPECT_TRUE(broker_.logged("its guest did not come back in time"));
+  // Its line is free once: two more have one each.
+  auto next = attach();
+  const auto one = next.guest->subscribe("t");
+  const auto other = next.guest->subscribe("u");
+  broker_.restart();
+  EXPECT_EQ(broker_->statistics().routes.size(), 2U);
 }
 
 // As long as a name may be: its quotas go by "<family> of uid <number>".

@@ -44,7 +44,7 @@ class KeeperLine : public testing::Test {
 };
 
 TEST_F(KeeperLine, a_connection_is_asked_for_and_taken) {
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(protocol::kConnected, broker_.connect());
   });
@@ -55,7 +55,7 @@ TEST_F(KeeperLine, a_connection_is_asked_for_and_taken) {
 }
 
 TEST_F(KeeperLine, a_broker_that_is_not_there_is_told) {
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(protocol::kNotThere);
   });
@@ -80,7 +80,7 @@ TEST_F(KeeperLine, a_keeper_that_is_gone_is_no_way_back) {
 TEST_F(KeeperLine, an_answer_that_makes_no_sense_is_no_connection) {
   answer(std::byte{7}, broker_.connect());
   answer(protocol::kConnected);
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(std::byte{9});
   });
@@ -100,7 +100,7 @@ TEST_F(KeeperLine, R34_a_guest_with_an_inherited_connection_comes_back_by_it) {
   ::unsetenv(kKeeperDescriptorVariable);
   Subscription route = guest.subscribe("a.*", {.waiting = {.longest_sleep = milliseconds(5)}});
   auto& next = lives.restart();
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(protocol::kNotThere);
     ASSERT_TRUE(asked());
@@ -128,7 +128,7 @@ class LateHello : public KeeperLine {
 
 TEST_F(LateHello, R34_a_guest_whose_broker_died_before_its_hello_asks_its_keeper) {
   FakeBroker next;
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(protocol::kNotThere);
     ASSERT_TRUE(asked());
@@ -151,7 +151,7 @@ TEST_F(LateHello, a_refusal_by_the_next_broker_is_the_answer) {
   next.on(Kind::hello, [](auto& session, const auto& header, auto) {
     session.refuse(header.request, ErrorCode::denied, "you are nobody here");
   });
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(protocol::kConnected, next.connect());
   });
