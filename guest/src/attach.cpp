@@ -35,8 +35,10 @@ std::shared_ptr<Link> attach(AttachOptions options) {
   hello.principal.assign(options.principal);
   hello.program.assign(program_name(options));
   auto way_back = find_way_back(options);
-  return std::make_shared<Link>(find_socket(options), hello, options.timeout, options.resume_for,
-                                std::move(way_back));
+  const bool handed = options.descriptor || options.socket_path.empty();
+  return std::make_shared<Link>(find_socket(options),
+                                handed ? Link::Socket::handed : Link::Socket::ours, hello,
+                                options.timeout, options.resume_for, std::move(way_back));
 }
 
 }  // namespace fairlead::guest

@@ -37,6 +37,20 @@ control::Subscribe to_packet(std::string_view pattern, const SubscribeOptions& o
   return packet;
 }
 
+/// Does without a wake-up socket that only the library wants, where the quota has none left.
+Link::Asked<control::Subscribed> ask_to_subscribe(Link& link, control::Subscribe& question,
+                                                  WakeUpUse use) {
+  for (;;) {
+    try {
+      return link.ask<control::Subscribed>(Kind::subscribe, question, Kind::subscribed, 3);
+    } catch (const Error& error) {
+      const bool can_do_without = use == WakeUpUse::watched && question.wants_descriptor != 0;
+      if (error.code() != ErrorCode::quota_exceeded || !can_do_without) throw;
+      question.wants_descriptor = 0;
+    }
+  }
+}
+
 }  // namespace
 
 class Guest::State {
@@ -77,12 +91,15 @@ Subscription Guest::subscribe(
     std::string_view pattern,
     SubscribeOptions options) {  // NOLINT(performance-unnecessary-value-param)
   const auto& link = state_->link;
-  auto [connection, answer] = link->ask<control::Subscribed>(
-      Kind::subscribe, to_packet(pattern, options), Kind::subscribed, 3);
+  auto question = to_packet(pattern, options);
+  const WakeUpUse use =
+      !options.descriptor && link->wants_watch() ? WakeUpUse::watched : WakeUpUse::polled;
+  if (use == WakeUpUse::watched) question.wants_descriptor = 1;
+  auto [connection, answer] = ask_to_subscribe(*link, question, use);
   connection->acknowledge(answer.reply.header.request);
   try {
     auto parts = to_parts(answer.reply, std::move(answer.descriptors));
-    auto route = std::make_shared<ResumableRoute>(std::move(parts), connection, link);
+    auto route = std::make_shared<ResumableRoute>(std::move(parts), connection, link, use);
     link->add(route);
     return {std::move(route), options.waiting};
   } catch (...) {

@@ -21,14 +21,15 @@ Welcome to_welcome(const control::Welcome& packet) {
 
 }  // namespace
 
-Link::Link(shm::UniqueFd socket, const control::Hello& hello, std::chrono::nanoseconds timeout,
-           std::chrono::nanoseconds resume_for, WayBack way_back)
+Link::Link(shm::UniqueFd socket, Socket origin, const control::Hello& hello,
+           std::chrono::nanoseconds timeout, std::chrono::nanoseconds resume_for, WayBack way_back)
     : timeout_(timeout),
       resume_for_(resume_for),
       way_back_(std::move(way_back)),
       hello_(hello),
       connection_(std::make_shared<Connection>(std::move(socket), timeout)) {
-  welcome_ = to_welcome(introduce(*connection_));
+  const bool patient = origin == Socket::handed && way_back_;
+  welcome_ = to_welcome(patient ? introduce_patiently() : introduce(*connection_));
 }
 
 Link::~Link() = default;
@@ -54,6 +55,11 @@ void Link::add(const std::shared_ptr<ResumableRoute>& route) {
   if (!way_back_) return;
   const std::lock_guard guard(mutex_);
   routes_[route->subscription()] = route;
+}
+
+bool Link::wants_watch() const noexcept {
+  const std::lock_guard guard(mutex_);
+  return way_back_ && routes_.empty();
 }
 
 void Link::remove(std::uint64_t subscription) noexcept {

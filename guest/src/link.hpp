@@ -41,9 +41,15 @@ class Link {
   };
   enum class Rest : std::uint8_t { over, interrupted };
 
-  /// Introduces us. Throws Error as Guest::attach() says.
-  Link(shm::UniqueFd socket, const shm::control::Hello& hello, std::chrono::nanoseconds timeout,
-       std::chrono::nanoseconds resume_for, WayBack way_back);
+  enum class Socket : std::uint8_t {
+    ours,    // connected just now
+    handed,  // somebody connected it for us, some time ago
+  };
+
+  /// Introduces us. If the broker died after somebody connected us to it, the way back is tried
+  /// before we give up. Throws Error as Guest::attach() says.
+  Link(shm::UniqueFd socket, Socket origin, const shm::control::Hello& hello,
+       std::chrono::nanoseconds timeout, std::chrono::nanoseconds resume_for, WayBack way_back);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -87,6 +93,8 @@ class Link {
   }
 
   void add(const std::shared_ptr<ResumableRoute>& route);
+  /// One route of a guest that may lose its broker is watched for all of them.
+  [[nodiscard]] bool wants_watch() const noexcept;
   /// Its Subscription was dropped. While the broker is away its end is told later.
   void remove(std::uint64_t subscription) noexcept;
   void set_outbox(const std::shared_ptr<Outbox>& outbox);
@@ -106,9 +114,11 @@ class Link {
 
  private:
   [[nodiscard]] shm::control::Welcome introduce(Connection& connection);
+  [[nodiscard]] shm::control::Welcome introduce_patiently();
   [[nodiscard]] std::shared_ptr<Connection> present_connection(SteadyTime deadline);
   [[nodiscard]] bool can_ask_again(SteadyTime deadline) const noexcept;
   [[nodiscard]] State attempt() noexcept;
+  void rouse_all() noexcept;
   void resume();
   void resume_all(const std::shared_ptr<Connection>& fresh);
   void end_all(std::string_view sentence);

@@ -35,13 +35,32 @@ bool is_final(ErrorCode code) noexcept {
   }
 }
 
-/// Milliseconds for poll(), rounded up: never early.
-int milliseconds_until(SteadyTime moment) noexcept {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(moment - Clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
-}
-
 }  // namespace
+
+control::Welcome Link::introduce_patiently() {
+  try {
+    return introduce(*connection_);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::disconnected || connection_->said_farewell()) throw;
+  }
+  const SteadyTime deadline = deadline_after(std::min(timeout_, resume_for_));
+  for (;;) {
+    try {
+      if (auto socket = way_back_(kConnectTime)) {
+        connection_ = std::make_shared<Connection>(std::move(socket), timeout_);
+        return introduce(*connection_);
+      }
+    } catch (const Error& error) {
+      if (is_final(error.code())) throw;
+    }
+    put_off(Clock::now() + back_off_.next());
+    if (next_attempt() >= deadline) {
+      throw Error(ErrorCode::disconnected,
+                  "the broker ended before this program introduced itself, and has not come back");
+    }
+    (void)rest(deadline);
+  }
+}
 
 void Link::put_off(SteadyTime until) noexcept {
   next_attempt_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
@@ -94,6 +113,7 @@ Link::State Link::attempt() noexcept {
       return State::lost;
     }
     away_since_ = Clock::now();
+    rouse_all();
     if (*away_since_ - back_since_ >= kLastingLife) {
       back_off_.reset();
       put_off(*away_since_);
@@ -121,6 +141,22 @@ Link::State Link::attempt() noexcept {
   }
   put_off(now + back_off_.next());
   return State::away;
+}
+
+// Whoever found it first tells those who sleep on a doorbell.
+void Link::rouse_all() noexcept {
+  try {
+    decltype(routes_) routes;
+    {
+      const std::lock_guard guard(mutex_);
+      routes = routes_;
+    }
+    for (const auto& [subscription, known] : routes) {
+      if (const auto route = known.lock()) route->rouse();
+    }
+  } catch (...) {
+    // No memory: they look by themselves.
+  }
 }
 
 void Link::resume() {

@@ -71,7 +71,7 @@ Segment map_cursors(SharedRoute& parts) {
 }  // namespace
 
 MappedRoute::MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connection,
-                         std::shared_ptr<ViewPool> pool)
+                         std::shared_ptr<ViewPool> pool, WakeUpUse use)
     : route_(map_route(parts)),
       cursors_(map_cursors(parts)),
       wake_up_(std::move(parts.wake_up)),
@@ -81,6 +81,7 @@ MappedRoute::MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connecti
       lane_capacity_(parts.lane_capacity),
       hold_slots_(parts.hold_slots),
       sealed_(parts.sealed),
+      watched_(use == WakeUpUse::watched && wake_up_),
       reader_(route_.bytes(), cursors_.bytes(), lane_capacity_),
       pool_(std::move(pool)) {
   if (connection_) {
@@ -123,7 +124,7 @@ SharedRoute MappedRoute::share() const {
   SharedRoute parts;
   parts.route = duplicate(route_.descriptor());
   parts.cursors = duplicate(cursors_.descriptor());
-  if (wake_up_) parts.wake_up = duplicate(wake_up_.get());
+  if (wake_up() >= 0) parts.wake_up = duplicate(wake_up_.get());
   parts.connection = duplicate(connection_ ? connection_->descriptor() : liveness_.get());
   parts.route_segment_bytes = route_.size();
   parts.cursor_segment_bytes = cursors_.size();

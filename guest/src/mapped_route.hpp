@@ -14,6 +14,7 @@
 #include <fairlead/guest/batch.hpp>
 #include <fairlead/guest/shared_route.hpp>
 #include <fairlead/guest/subscription.hpp>
+#include <fairlead/shm/doorbell_condition.hpp>
 #include <fairlead/shm/route_reader.hpp>
 #include <fairlead/shm/segment.hpp>
 #include <fairlead/shm/unique_fd.hpp>
@@ -24,6 +25,12 @@
 
 namespace fairlead::guest {
 
+/// What the broker's wake-up socket is for, if there is one.
+enum class WakeUpUse : std::uint8_t {
+  polled,   // by the user: see drain()
+  watched,  // by a thread that waits long, beside the connection
+};
+
 /// One life of a route: what one broker made of it. Thread-safe. Its end ends the route (without
 /// waiting for an answer) in the process that subscribed, and lets the broker have the memory if no
 /// other worker maps it; unless that broker is gone.
@@ -33,7 +40,7 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   /// Error: corrupt, truncated, wrong_layout, foreign_segment, out_of_memory, and not_found in a
   /// worker that comes when all others have gone. All lives of a route have one pool.
   MappedRoute(SharedRoute parts, std::shared_ptr<Connection> connection,
-              std::shared_ptr<ViewPool> pool);
+              std::shared_ptr<ViewPool> pool, WakeUpUse use = WakeUpUse::polled);
   ~MappedRoute();
   MappedRoute(const MappedRoute&) = delete;
   MappedRoute& operator=(const MappedRoute&) = delete;
@@ -49,6 +56,8 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   [[nodiscard]] WaitOutcome wait(std::chrono::steady_clock::time_point deadline,
                                  const WaitSettings& settings) noexcept;
   [[nodiscard]] SharedRoute share() const;
+  /// Lets all who wait, in whatever process, look whether the broker is gone.
+  void rouse() const noexcept;
 
   // ---- when one broker follows another --------------------------------------------------------
 
@@ -76,7 +85,8 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
 
   [[nodiscard]] const shm::RouteReader& reader() const noexcept { return reader_; }
   [[nodiscard]] std::span<const std::byte> mapping() const noexcept { return route_.bytes(); }
-  [[nodiscard]] int wake_up() const noexcept { return wake_up_.get(); }
+  /// For the user to poll.
+  [[nodiscard]] int wake_up() const noexcept { return watched_ ? -1 : wake_up_.get(); }
   [[nodiscard]] std::uint64_t subscription() const noexcept { return subscription_; }
   [[nodiscard]] const std::shared_ptr<Connection>& connection() const noexcept {
     return connection_;
@@ -91,6 +101,9 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   [[nodiscard]] bool messages_may_be_left() const noexcept;
   [[nodiscard]] WaitOutcome ended_outcome() const noexcept;
   [[nodiscard]] bool broker_gone() noexcept;
+  [[nodiscard]] bool may_watch() noexcept;
+  [[nodiscard]] shm::DoorbellOutcome watch(shm::DoorbellWaiter& waiter,
+                                           std::chrono::steady_clock::time_point until) noexcept;
   [[nodiscard]] bool known_gone() const noexcept {
     return gone_.load(std::memory_order_acquire) || (connection_ && connection_->gone());
   }
@@ -105,9 +118,11 @@ class MappedRoute : public std::enable_shared_from_this<MappedRoute> {
   const std::uint32_t lane_capacity_;
   const std::uint32_t hold_slots_;
   const bool sealed_;
+  const bool watched_;
   const HomeProcess home_;  // that mapped it
   std::atomic<bool> ended_{false};
   std::atomic<bool> gone_{false};
+  std::atomic<bool> watching_{false};  // one thread is at it
   shm::RouteReader reader_;
   const std::shared_ptr<ViewPool> pool_;
   std::atomic<bool> complete_{false};

@@ -47,7 +47,7 @@ Batch MappedRoute::drain(std::uint64_t byte_budget, std::size_t most,
   bool gone = known_gone();
   Outcome outcome =
       reader_.drain(byte_budget, most, batch.messages_, batch.ticket_, batch.ended_loss_);
-  if (outcome == Outcome::empty && wake_up_) {
+  if (outcome == Outcome::empty && wake_up() >= 0) {
     arm();
     gone = known_gone();
     EndedLoss later;

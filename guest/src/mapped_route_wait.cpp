@@ -3,6 +3,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
+#include <climits>
 
 #include <fairlead/shm/doorbell_condition.hpp>
 
@@ -15,9 +17,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::nanoseconds kShortestSleep = std::chrono::milliseconds(1);
+// A broker that was killed rings nobody: the first look at its end of the connection comes soon,
+// later ones at ever longer intervals, so that who waits long costs nothing.
+constexpr std::chrono::nanoseconds kFirstSleep = std::chrono::milliseconds(50);
 
-Clock::time_point one_sleep(Clock::time_point deadline, const WaitSettings& settings) noexcept {
-  return std::min(deadline, deadline_after(std::max(settings.longest_sleep, kShortestSleep)));
+std::chrono::nanoseconds longest_sleep(const WaitSettings& settings) noexcept {
+  return std::max(settings.longest_sleep, kShortestSleep);
 }
 
 }  // namespace
@@ -84,6 +89,7 @@ bool MappedRoute::broker_gone() noexcept {
 WaitOutcome MappedRoute::wait(Clock::time_point deadline, const WaitSettings& settings) noexcept {
   shm::DoorbellWaiter waiter(reader_.doorbell(), reader_.wait_count(), settings.spin);
   bool rang = false;
+  std::chrono::nanoseconds sleep = kFirstSleep;
   for (;;) {
     if (const auto found = look(deadline)) return *found;
     if (!rang) reader_.free_slots_of_dead_workers();
@@ -91,8 +97,11 @@ WaitOutcome MappedRoute::wait(Clock::time_point deadline, const WaitSettings& se
       // Once more: it may have published before it went.
       return look(deadline).value_or(WaitOutcome::disconnected);
     }
-    const Clock::time_point until = one_sleep(deadline, settings);
-    switch (waiter.sleep_until(until)) {
+    const bool watching = sleep > kFirstSleep && may_watch();
+    if (watching) sleep = longest_sleep(settings);
+    const Clock::time_point until =
+        std::min(deadline, deadline_after(std::min(sleep, longest_sleep(settings))));
+    switch (watching ? watch(waiter, until) : waiter.sleep_until_roused(until)) {
       case shm::DoorbellOutcome::interrupted:
         return WaitOutcome::interrupted;
       case shm::DoorbellOutcome::rang:
@@ -100,24 +109,58 @@ WaitOutcome MappedRoute::wait(Clock::time_point deadline, const WaitSettings& se
         break;
       case shm::DoorbellOutcome::timed_out:
         if (until == deadline) return WaitOutcome::timeout;
+        sleep = std::min(sleep * 2, longest_sleep(settings));
+        [[fallthrough]];
+      case shm::DoorbellOutcome::roused:
         rang = false;
         break;
     }
   }
 }
 
+// A futex cannot be waited for together with a socket. Who waits long leaves the doorbell, and
+// sleeps on the wake-up socket and the connection's hang-up: that costs the broker a system call
+// more per wake-up, and a dead broker is noticed at once. One thread is enough: it rouses the rest.
+bool MappedRoute::may_watch() noexcept {
+  return watched_ && connection_ && home_.is_here() &&
+         !watching_.exchange(true, std::memory_order_acquire);
+}
+
+shm::DoorbellOutcome MappedRoute::watch(shm::DoorbellWaiter& waiter,
+                                        Clock::time_point until) noexcept {
+  arm();
+  shm::DoorbellOutcome outcome = shm::DoorbellOutcome::rang;
+  // The same hand-shake as with the wait count: what comes from here on sends a byte.
+  if (!waiter.rang()) {
+    std::array<pollfd, 2> entries{{{wake_up_.get(), POLLIN, 0}, {connection_->descriptor(), 0, 0}}};
+    const int ready = ::poll(entries.data(), entries.size(), milliseconds_until(until));
+    if (ready < 0) outcome = shm::DoorbellOutcome::interrupted;
+    if (ready == 0) outcome = shm::DoorbellOutcome::timed_out;
+    if (ready > 0 && entries[0].revents != POLLIN) outcome = shm::DoorbellOutcome::roused;
+  }
+  waiter.observe();
+  watching_.store(false, std::memory_order_release);
+  return outcome;
+}
+
+void MappedRoute::rouse() const noexcept { (void)shm::futex_wake(reader_.doorbell(), INT_MAX); }
+
 // ---- when one broker follows another -----------------------------------------------------------
 
 WaitOutcome MappedRoute::wait_until_filled(Clock::time_point deadline,
                                            const WaitSettings& settings) noexcept {
   shm::DoorbellWaiter waiter(reader_.doorbell(), reader_.wait_count(), settings.spin);
+  std::chrono::nanoseconds sleep = kFirstSleep;
   for (;;) {
     if (filled()) return WaitOutcome::ready;
     if (broker_gone()) return WaitOutcome::disconnected;
-    const Clock::time_point until = one_sleep(deadline, settings);
-    const auto slept = waiter.sleep_until(until);
+    sleep = std::min(sleep, longest_sleep(settings));
+    const Clock::time_point until = std::min(deadline, deadline_after(sleep));
+    const auto slept = waiter.sleep_until_roused(until);
     if (slept == shm::DoorbellOutcome::interrupted) return WaitOutcome::interrupted;
-    if (slept == shm::DoorbellOutcome::timed_out && until == deadline) return WaitOutcome::timeout;
+    if (slept != shm::DoorbellOutcome::timed_out) continue;
+    if (until == deadline) return WaitOutcome::timeout;
+    sleep *= 2;
   }
 }
 

@@ -33,6 +33,10 @@ Outbox::Waited Outbox::wait_until(const OutboxMapping& mapping, std::uint32_t se
                                        std::min<std::chrono::nanoseconds>(sleep, deadline - now));
     switch (slept) {
       case shm::FutexOutcome::woken:
+        // Without a ring: the next broker tells us so that the last one is dead.
+        if (bell.load(std::memory_order_acquire) == seen_doorbell && connection.look_whether_gone())
+          return Waited::gone;
+        break;
       case shm::FutexOutcome::changed:
       case shm::FutexOutcome::interrupted:
         break;

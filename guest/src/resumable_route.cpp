@@ -16,14 +16,16 @@ constexpr std::chrono::nanoseconds kLookEvery = std::chrono::milliseconds(100);
 }  // namespace
 
 ResumableRoute::ResumableRoute(SharedRoute parts, std::shared_ptr<Connection> connection,
-                               std::shared_ptr<Link> link)
+                               std::shared_ptr<Link> link, WakeUpUse use)
     : link_(std::move(link)),
       subscription_(parts.subscription),
       resumable_(link_ && link_->can_come_back()),
-      first_(nullptr) {
-  if (resumable_ && parts.wake_up) polled_.emplace();
+      wake_up_use_(use),
+      first_(nullptr),
+      watched_(use == WakeUpUse::watched && parts.wake_up) {
+  if (resumable_ && parts.wake_up && !watched_) polled_.emplace();
   mappings_.push_back(
-      std::make_shared<MappedRoute>(std::move(parts), std::move(connection), pool_));
+      std::make_shared<MappedRoute>(std::move(parts), std::move(connection), pool_, use));
   first_.store(mappings_.front().get(), std::memory_order_seq_cst);
   if (!watch(*mappings_.front())) throw_system("cannot make a descriptor to poll");
 }
@@ -182,6 +184,11 @@ SharedRoute ResumableRoute::share() const {
     chosen = found != mappings_.rend() ? *found : mappings_.front();
   }
   return chosen->share();
+}
+
+void ResumableRoute::rouse() const noexcept {
+  const std::lock_guard guard(mutex_);
+  for (const auto& each : mappings_) each->rouse();
 }
 
 void ResumableRoute::mark_ended() noexcept {

@@ -32,7 +32,7 @@ class ResumableRoute {
  public:
   /// Takes the place of `link`'s subscriber. Throws Error as MappedRoute(), and limit.
   ResumableRoute(SharedRoute parts, std::shared_ptr<Connection> connection,
-                 std::shared_ptr<Link> link);
+                 std::shared_ptr<Link> link, WakeUpUse use = WakeUpUse::polled);
   ~ResumableRoute();
   ResumableRoute(const ResumableRoute&) = delete;
   ResumableRoute& operator=(const ResumableRoute&) = delete;
@@ -55,6 +55,7 @@ class ResumableRoute {
   [[nodiscard]] std::shared_ptr<MappedRoute> first() const noexcept;
   [[nodiscard]] std::optional<RouteEnd> end(std::chrono::nanoseconds timeout) const;
   [[nodiscard]] SharedRoute share() const;
+  void rouse() const noexcept;
   /// The broker has been asked to end the route.
   void mark_ended() noexcept;
 
@@ -113,6 +114,7 @@ class ResumableRoute {
   const std::shared_ptr<Link> link_;
   const std::uint64_t subscription_;
   const bool resumable_;
+  const WakeUpUse wake_up_use_;
   std::atomic<MappedRoute*> first_;  // mappings_.front()
 
   mutable std::mutex mutex_;
@@ -123,6 +125,7 @@ class ResumableRoute {
   bool ended_ = false;          // by us
   SteadyTime next_catch_up_{};  // of a route that was put off
   std::optional<PollSet> polled_;
+  bool watched_;  // unless the next broker has no socket left for it
   std::vector<std::shared_ptr<MappedRoute>> retired_;  // somebody may still be inside
   std::uint32_t generation_ = 0;                       // since the newest of them was retired
   std::vector<std::weak_ptr<MappedRoute>> earlier_;    // that batches may still keep

@@ -53,12 +53,12 @@ void ResumableRoute::resume(const std::shared_ptr<Connection>& connection) {
   }
   control::ResumeRoute question{};
   question.subscription = subscription_;
-  question.wants_descriptor = polled_ ? 1 : 0;
+  question.wants_descriptor = polled_ || watched_ ? 1 : 0;
   try {
     auto answer =
         connection->ask<control::Subscribed>(Kind::resume_route, question, Kind::subscribed, 3);
     auto next = std::make_shared<MappedRoute>(to_parts(answer.reply, std::move(answer.descriptors)),
-                                              connection, pool_);
+                                              connection, pool_, wake_up_use_);
     {
       const std::lock_guard guard(mutex_);
       settle(answer.reply.claimed_epoch);
@@ -70,6 +70,10 @@ void ResumableRoute::resume(const std::shared_ptr<Connection>& connection) {
     connection->acknowledge(answer.reply.header.request);
   } catch (const Error& error) {
     if (connection->gone() || is_of_connection(error.code())) throw;
+    if (watched_ && error.code() == ErrorCode::quota_exceeded) {
+      watched_ = false;  // it can do without
+      return resume(connection);
+    }
     if (is_passing(error.code())) return;
     drop_at_broker(*connection, subscription_);
     end_with(error.what());

@@ -36,7 +36,7 @@ bool DoorbellWaiter::spin(SteadyTime deadline) const noexcept {
   return rang();
 }
 
-DoorbellOutcome DoorbellWaiter::sleep_until(SteadyTime deadline) noexcept {
+DoorbellOutcome DoorbellWaiter::sleep_until_roused(SteadyTime deadline) noexcept {
   if (spin(deadline)) {
     observe();
     return DoorbellOutcome::rang;
@@ -52,6 +52,7 @@ DoorbellOutcome DoorbellWaiter::sleep_until(SteadyTime deadline) noexcept {
     if (slept == FutexOutcome::failed) pause_thread();
     if (rang()) break;
     if (slept == FutexOutcome::interrupted) return DoorbellOutcome::interrupted;
+    if (slept == FutexOutcome::woken) return DoorbellOutcome::roused;
   }
   if (!rang()) return DoorbellOutcome::timed_out;
   observe();

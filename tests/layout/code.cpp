@@ -190,19 +190,21 @@ std::vector<Structure> of_the_table() {
       structure<ContinuityBlock>(
           "ContinuityBlock", {FIELD(ContinuityBlock, magic), FIELD(ContinuityBlock, version),
                               FIELD(ContinuityBlock, block_bytes), FIELD(ContinuityBlock, copies)}),
-      structure<TableHeader>("TableHeader",
-                             {FIELD(TableHeader, segment), FIELD(TableHeader, continuity),
-                              FIELD(TableHeader, snapshot), FIELD(TableHeader, entry_bytes),
-                              FIELD(TableHeader, entries), FIELD(TableHeader, next_sequence),
-                              FIELD(TableHeader, next_subscription), FIELD(TableHeader, clean_stop),
-                              FIELD(TableHeader, gate_guest), FIELD(TableHeader, gate_from),
-                              FIELD(TableHeader, socket_path)}),
+      structure<TableHeader>(
+          "TableHeader", {FIELD(TableHeader, segment), FIELD(TableHeader, continuity),
+                          FIELD(TableHeader, snapshot), FIELD(TableHeader, entry_bytes),
+                          FIELD(TableHeader, entries), FIELD(TableHeader, next_sequence),
+                          FIELD(TableHeader, next_subscription), FIELD(TableHeader, clean_stop),
+                          FIELD(TableHeader, gate_guest), FIELD(TableHeader, gate_from),
+                          FIELD(TableHeader, socket_path), FIELD(TableHeader, waited_nanoseconds),
+                          FIELD(TableHeader, grace_nanoseconds)}),
       structure<TableEntry>(
           "TableEntry",
           {FIELD(TableEntry, snapshot), FIELD(TableEntry, state), FIELD(TableEntry, sealed),
            FIELD(TableEntry, kind), FIELD(TableEntry, epoch), FIELD(TableEntry, claimed_epoch),
            FIELD(TableEntry, guest), FIELD(TableEntry, gate), FIELD(TableEntry, identity),
-           FIELD(TableEntry, segment), FIELD(TableEntry, payer), FIELD(TableEntry, resume_token)}),
+           FIELD(TableEntry, segment), FIELD(TableEntry, payer), FIELD(TableEntry, resume_token),
+           FIELD(TableEntry, missed_nanoseconds)}),
   };
 }
 

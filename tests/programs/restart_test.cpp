@@ -121,7 +121,8 @@ TEST_F(Restart, R34_dump_shows_a_guest_that_is_away_and_what_waits_for_it) {
   sub.signal(SIGSTOP);
   broker_.end_by(SIGTERM);
   const Ended left = run_to_end(fairlead({"dump", "--broker", broker_.name()}));
-  EXPECT_THAT(left.output, HasSubstr(": dead")) << left.error;
+  EXPECT_THAT(left.output, HasSubstr(": handed over, process ")) << left.error;
+  EXPECT_THAT(left.output, HasSubstr("under which guests have 30 s to come back")) << left.error;
   broker_.start_again();
   EXPECT_EQ(
       run_to_end(fairlead({"pub", "t", "--lines", "--socket", broker_.socket()}), "x\ny\n").code,
@@ -131,6 +132,30 @@ TEST_F(Restart, R34_dump_shows_a_guest_that_is_away_and_what_waits_for_it) {
   sub.signal(SIGCONT);
   EXPECT_EQ(sub.exit_code(), 0) << sub.error();
   EXPECT_EQ(sub.output(), "xy");
+}
+
+TEST_F(Restart, R34_in_run_who_says_hello_after_the_broker_died_gets_to_the_next_one) {
+  const std::string script = "echo started >&2; read go; exec \"$0\" sub t --raw --count 1";
+  Program sub(fairlead({"run", "--socket", broker_.socket(), "--principal", "agent.x", "--",
+                        "/bin/sh", "-c", script, FAIRLEAD_PROGRAM}),
+              {.keep_input = true});
+  ASSERT_TRUE(sub.wait_for_error("started")) << sub.error();
+  broker_.end_by(SIGKILL);
+  broker_.start_again();
+  sub.write_input("go\n");
+  ASSERT_TRUE(sub.wait_for_error("subscribed to t")) << sub.error();
+  EXPECT_EQ(run_to_end(fairlead({"pub", "t", "--socket", broker_.socket()}), "x").code, 0);
+  EXPECT_EQ(sub.exit_code(), 0) << sub.error();
+  EXPECT_EQ(sub.output(), "x");
+}
+
+TEST_F(Restart, dump_in_another_pid_namespace_sees_that_the_broker_lives) {
+  const std::string enter = "unshare --pid --fork --mount-proc ";
+  if (run_to_end({"/bin/sh", "-c", enter + "true"}).code != 0) GTEST_SKIP() << "no namespace";
+  const Ended dump = run_to_end(
+      {"/bin/sh", "-c", enter + '"' + FAIRLEAD_PROGRAM + "\" dump --broker " + broker_.name()});
+  EXPECT_THAT(dump.output, HasSubstr(": running, process ")) << dump.error;
+  EXPECT_THAT(dump.output, HasSubstr(" of another PID namespace, epoch 1"));
 }
 
 TEST_F(Restart, without_resume_the_end_of_the_broker_is_the_end) {

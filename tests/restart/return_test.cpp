@@ -221,6 +221,65 @@ TEST_F(Grace, what_a_guest_that_is_back_does_not_ask_for_ends_as_well) {
   EXPECT_THAT(again->payloads(), ElementsAre("1"));
 }
 
+TEST_F(Grace, time_that_brokers_waited_is_not_given_again_by_the_next_one) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  broker_.restart();
+  now_ += 20'000'000'000;
+  { auto wakes_it = attach(); }
+  broker_.restart();
+  EXPECT_EQ(broker_->statistics().routes.size(), 1U);
+  now_ += 11'000'000'000;
+  auto wakes_it = attach();
+  EXPECT_TRUE(broker_.logged("did not come back in time: its 1 routes"));
+  EXPECT_TRUE(broker_.wait_until([](const auto& all) { return all.routes.empty(); }));
+}
+
+TEST_F(Grace, time_without_a_broker_is_given) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  broker_.restart();
+  now_ += 20'000'000'000;
+  { auto wakes_it = attach(); }
+  broker_.restart([this] { now_ += 3'600'000'000'000; });
+  now_ += 9'000'000'000;
+  { auto wakes_it = attach(); }
+  EXPECT_EQ(broker_->statistics().routes.size(), 1U);
+}
+
+TEST_F(Grace, who_came_back_in_between_has_all_the_time_again) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  broker_.restart();
+  now_ += 20'000'000'000;
+  {
+    auto second = attach(&first.welcome);
+    ASSERT_TRUE(resume(*second.guest, route->answer.subscription));
+    broker_.restart();
+  }
+  now_ += 20'000'000'000;
+  { auto wakes_it = attach(); }
+  EXPECT_EQ(broker_->statistics().routes.size(), 1U);
+}
+
+TEST_F(Grace, who_is_dead_goes_in_the_end_however_short_the_lives_of_brokers_are) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  int lives = 0;
+  do {
+    broker_.restart();
+    ++lives;
+  } while (!broker_->statistics().routes.empty() && lives < 400);
+  EXPECT_EQ(lives, 301) << "a tenth of a second each";
+  EXPECT_TRUE(broker_.logged("its guest did not come back in time"));
+  // Its line is free once: two more have one each.
+  auto next = attach();
+  const auto one = next.guest->subscribe("t");
+  const auto other = next.guest->subscribe("u");
+  broker_.restart();
+  EXPECT_EQ(broker_->statistics().routes.size(), 2U);
+}
+
 // As long as a name may be: its quotas go by "<family> of uid <number>".
 const std::string kLongestName(shm::kMaximumPrincipalBytes, 'a');
 

@@ -44,7 +44,7 @@ class KeeperLine : public testing::Test {
 };
 
 TEST_F(KeeperLine, a_connection_is_asked_for_and_taken) {
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(protocol::kConnected, broker_.connect());
   });
@@ -55,7 +55,7 @@ TEST_F(KeeperLine, a_connection_is_asked_for_and_taken) {
 }
 
 TEST_F(KeeperLine, a_broker_that_is_not_there_is_told) {
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(protocol::kNotThere);
   });
@@ -80,7 +80,7 @@ TEST_F(KeeperLine, a_keeper_that_is_gone_is_no_way_back) {
 TEST_F(KeeperLine, an_answer_that_makes_no_sense_is_no_connection) {
   answer(std::byte{7}, broker_.connect());
   answer(protocol::kConnected);
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(std::byte{9});
   });
@@ -100,7 +100,7 @@ TEST_F(KeeperLine, R34_a_guest_with_an_inherited_connection_comes_back_by_it) {
   ::unsetenv(kKeeperDescriptorVariable);
   Subscription route = guest.subscribe("a.*", {.waiting = {.longest_sleep = milliseconds(5)}});
   auto& next = lives.restart();
-  std::thread keeper([&] {
+  std::jthread keeper([&] {
     ASSERT_TRUE(asked());
     answer(protocol::kNotThere);
     ASSERT_TRUE(asked());
@@ -111,6 +111,52 @@ TEST_F(KeeperLine, R34_a_guest_with_an_inherited_connection_comes_back_by_it) {
   EXPECT_EQ(route.wait(seconds(30)), WaitOutcome::ready);
   keeper.join();
   EXPECT_EQ(texts(route.drain()), std::vector<std::string>{"x"});
+}
+
+class LateHello : public KeeperLine {
+ protected:
+  /// A connection to a broker that died since, and a keeper to ask.
+  AttachOptions options() {
+    AttachOptions options = over(broker_.connect());
+    options.reconnect = [this](std::chrono::nanoseconds timeout) {
+      return connect_by_keeper(guests_.get(), timeout);
+    };
+    broker_.hang_up();
+    return options;
+  }
+};
+
+TEST_F(LateHello, R34_a_guest_whose_broker_died_before_its_hello_asks_its_keeper) {
+  FakeBroker next;
+  std::jthread keeper([&] {
+    ASSERT_TRUE(asked());
+    answer(protocol::kNotThere);
+    ASSERT_TRUE(asked());
+    answer(protocol::kConnected, next.connect());
+  });
+  EXPECT_EQ(Guest::attach(options()).welcome().broker, "fake");
+  keeper.join();
+  EXPECT_TRUE(next.wait_for(Kind::hello, 1));
+}
+
+TEST_F(LateHello, R34_it_waits_no_longer_than_an_attach_may_take) {
+  ours_.reset();
+  AttachOptions late = options();
+  late.timeout = milliseconds(50);
+  test::expect_error(ErrorCode::disconnected, [&] { (void)Guest::attach(std::move(late)); });
+}
+
+TEST_F(LateHello, a_refusal_by_the_next_broker_is_the_answer) {
+  FakeBroker next;
+  next.on(Kind::hello, [](auto& session, const auto& header, auto) {
+    session.refuse(header.request, ErrorCode::denied, "you are nobody here");
+  });
+  std::jthread keeper([&] {
+    ASSERT_TRUE(asked());
+    answer(protocol::kConnected, next.connect());
+  });
+  test::expect_error(ErrorCode::denied, [&] { (void)Guest::attach(options()); });
+  keeper.join();
 }
 
 TEST_F(KeeperLine, a_variable_that_makes_no_sense_is_refused) {

@@ -42,9 +42,10 @@ TestBroker::~TestBroker() {
   std::filesystem::remove_all(directory_);
 }
 
-void TestBroker::restart() {
+void TestBroker::restart(const std::function<void()>& meanwhile) {
   broker_->hand_over();
   broker_.reset();
+  if (meanwhile) meanwhile();
   broker_ = std::make_unique<broker::Broker>(options_);
   broker_->start();
 }

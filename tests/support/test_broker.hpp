@@ -39,8 +39,8 @@ class TestBroker {
   /// A guest of a principal that the host vouches for, after its hello.
   [[nodiscard]] std::unique_ptr<RawGuest> guest(std::string_view principal,
                                                 std::uint8_t capsule = 1);
-  /// The next broker of that name, after this one has handed over.
-  void restart();
+  /// The next broker of that name, after this one has handed over. `meanwhile` there is none.
+  void restart(const std::function<void()>& meanwhile = {});
   /// Ends the broker; its destructor runs.
   void destroy() { broker_.reset(); }
 

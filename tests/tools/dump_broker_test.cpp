@@ -1,4 +1,5 @@
 // A broker's table and its segments together: who is alive, what is missing, what was left behind.
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <gmock/gmock.h>
@@ -7,6 +8,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <fairlead/shm/life_lock.hpp>
+
+#include "dump/render_text.hpp"
 #include "segment_builder.hpp"
 #include "segment_directory.hpp"
 
@@ -40,6 +44,32 @@ TEST_F(DumpBroker, a_running_broker_is_told_from_a_dead_and_a_stopped_one) {
   EXPECT_EQ(dumped(ProcessState::gone).state, BrokerState::stopped);
   EXPECT_EQ(dumped(ProcessState::gone).process, 4242U);
   EXPECT_EQ(dumped(ProcessState::gone).epoch, 3U);
+}
+
+TEST_F(DumpBroker, one_that_handed_over_is_not_called_dead_also_while_its_host_lives) {
+  table_.add(route_).hand_over();
+  write(table_);
+  write(route_);
+  for (const ProcessState writer : {ProcessState::gone, ProcessState::runs}) {
+    EXPECT_EQ(dumped(writer).state, BrokerState::handed_over);
+  }
+  const MachineDump machine = directory_.dump(ProcessState::gone);
+  EXPECT_THAT(render_text(machine, {}), testing::HasSubstr("broker gold: handed over, process"));
+  EXPECT_THAT(render_text(machine, {}),
+              testing::HasSubstr("under which guests have 30 s to come back"));
+}
+
+TEST_F(DumpBroker, one_of_another_pid_namespace_lives_as_long_as_it_holds_the_tables_lock) {
+  write(table_);
+  shm::UniqueFd broker(::open(directory_.path_of(table_.file_name()).c_str(), O_RDWR | O_CLOEXEC));
+  shm::hold_life_lock(broker.get());
+  const BrokerDump living = dumped(ProcessState::gone);
+  EXPECT_EQ(living.state, BrokerState::running);
+  EXPECT_TRUE(living.elsewhere);
+  EXPECT_EQ(dumped(ProcessState::unknown).state, BrokerState::running);
+  EXPECT_FALSE(dumped(ProcessState::runs).elsewhere);
+  broker.reset();
+  EXPECT_EQ(dumped(ProcessState::gone).state, BrokerState::dead);
 }
 
 TEST_F(DumpBroker, an_entry_and_its_segment_find_each_other) {

@@ -169,7 +169,8 @@ std::string TableBuilder::bytes() const {
   table->entries.store(entries_.size());
   table->next_sequence.store(1'000);
   table->next_subscription.store(8);
-  table->clean_stop.store(clean_stop_ ? 1 : 0);
+  table->clean_stop.store(stop_);
+  table->grace_nanoseconds.store(30'000'000'000);
   table->socket_path.assign(socket_);
   std::size_t at = shm::kTableEntriesOffset;
   for (const shm::TableEntry& entry : entries_) {

@@ -84,14 +84,19 @@ class TableBuilder {
   [[nodiscard]] std::string file_name() const { return shm::table_segment_name(origin_.broker); }
   [[nodiscard]] std::string bytes() const;
   TableBuilder& stop_cleanly() {
-    clean_stop_ = true;
+    stop_ = shm::kTableEnded;
+    return *this;
+  }
+  /// Guests are waited for 30 s.
+  TableBuilder& hand_over() {
+    stop_ = shm::kTableHandedOver;
     return *this;
   }
 
  private:
   SegmentOrigin origin_;
   std::string socket_;
-  bool clean_stop_ = false;
+  std::uint64_t stop_ = 0;
   std::deque<shm::TableEntry> entries_;
 };
 

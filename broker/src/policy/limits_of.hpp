@@ -58,4 +58,9 @@ inline constexpr QuotaAmounts kQuotaFloor{
     .outbox_bytes = shm::kDefaultOutboxBytes,
     .in_flight = shm::control::kMaximumDescriptorsPerPacket};
 
+/// How long guests of a broker that is gone are waited for.
+[[nodiscard]] inline std::uint64_t grace_nanoseconds_of(const Policy& policy) noexcept {
+  return policy.broker().resume_grace_seconds * 1'000'000'000;
+}
+
 }  // namespace fairlead::broker

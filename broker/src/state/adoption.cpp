@@ -3,7 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
+#include <fairlead/shm/futex.hpp>
+#include <fairlead/shm/layout/outbox_layout.hpp>
+#include <fairlead/shm/layout/route_layout.hpp>
 #include <fairlead/shm/principal.hpp>
 #include <fairlead/shm/route_remains.hpp>
 #include <fairlead/shm/segment_name.hpp>
@@ -35,22 +39,29 @@ LogLine line_about(const TableRecord& record, LogLevel level, std::string_view m
 
 }  // namespace
 
-shm::Segment open_earlier(const std::string& name) {
+shm::Segment open_earlier(const std::string& name, shm::SegmentKind kind) {
   if (name.empty()) return {};
   shm::OpenOptions options;
   options.owner = ::geteuid();
-  options.kind = shm::SegmentKind::route;
-  options.minimum_file_bytes = shm::kRouteArenaOffset;
+  options.kind = kind;
+  options.minimum_file_bytes =
+      kind == shm::SegmentKind::route ? shm::kRouteArenaOffset : sizeof(shm::ReceiptHeader);
   shm::OpenResult opened = shm::Segment::open_named_read_only(name, options);
   return opened.ok() ? std::move(opened.segment) : shm::Segment();
 }
 
+// Time without a broker does not count, and a life that was too short to note any counts a little:
+// who is dead goes in the end, however often brokers come and go.
+constexpr std::uint64_t kLeastWaited = 100'000'000;
+
 Adoption::Adoption(BrokerState& state)
     : state_(state),
-      until_nanoseconds_(state.clock() +
-                         state.policy->broker().resume_grace_seconds * 1'000'000'000) {}
+      now_nanoseconds_(state.clock()),
+      grace_nanoseconds_(grace_nanoseconds_of(*state.policy)) {}
 
 void Adoption::run() {
+  state_.adopted_at_nanoseconds = now_nanoseconds_;
+  state_.table.set_grace(grace_nanoseconds_);
   std::vector<AdoptedLine> lines = state_.table.take_adopted();
   if (lines.empty()) return;
   std::stable_sort(lines.begin(), lines.end(),
@@ -78,7 +89,8 @@ void Adoption::run() {
 }
 
 void Adoption::adopt_guest(Lines lines) {
-  Guest* guest = make_guest(lines.front());
+  const std::uint64_t missed = missed_by(lines);
+  Guest* guest = make_guest(lines, missed);
   if (guest == nullptr) {
     for (const AdoptedLine& line : lines) forget(line);
     return;
@@ -86,9 +98,9 @@ void Adoption::adopt_guest(Lines lines) {
   for (const AdoptedLine& line : lines) {
     try {
       if (line.record.kind == shm::SegmentKind::outbox) {
-        adopt_outbox(*guest, line);
+        adopt_outbox(*guest, line, missed);
       } else {
-        adopt_route(*guest, line);
+        adopt_route(*guest, line, missed);
       }
     } catch (const std::exception& error) {
       drop(line, error.what());
@@ -101,7 +113,19 @@ void Adoption::adopt_guest(Lines lines) {
   ++guests_;
 }
 
-Guest* Adoption::make_guest(const AdoptedLine& line) {
+// Never 0: that is a guest that was there.
+std::uint64_t Adoption::missed_by(Lines lines) const noexcept {
+  std::uint64_t before = 0;
+  for (const AdoptedLine& line : lines) {
+    if (line.record.missed_nanoseconds == 0) return 1;
+    before = std::max(before, line.record.missed_nanoseconds);
+  }
+  return before + std::max(state_.table.legacy().waited_nanoseconds, kLeastWaited);
+}
+
+// Nothing, with a line in the log, when it has no place here any more.
+Guest* Adoption::make_guest(Lines lines, std::uint64_t missed) {
+  const AdoptedLine& line = lines.front();
   const TableRecord& record = line.record;
   auto guest = std::make_unique<Guest>();
   guest->principal = record.identity.owner.view();
@@ -110,24 +134,28 @@ Guest* Adoption::make_guest(const AdoptedLine& line) {
   guest->user = record.identity.guest_user;
   guest->capsule = record.identity.capsule;
   guest->rule = state_.policy->rule_of(guest->principal);
-  guest->grace_until_nanoseconds = until_nanoseconds_;
+  guest->grace_until_nanoseconds = now_nanoseconds_ + grace_nanoseconds_ - missed;
   guest->away = true;
   if (!guest->rule) {
-    drop(line, refusals::unknown_principal(guest->principal));
+    tell_end(line, refusals::unknown_principal(guest->principal));
     return nullptr;
   }
-  if (state_.policy->broker().resume_grace_seconds == 0) return nullptr;
+  if (grace_nanoseconds_ == 0) return nullptr;
+  if (missed >= grace_nanoseconds_) {
+    tell_end(line, "its guest did not come back in time");
+    return nullptr;
+  }
   auto account = state_.quotas.account_of(guest->payer, quota_of(*guest->rule));
   auto charged = account->charge({.guests = 1, .descriptors = 1});
   if (const auto* refusal = std::get_if<QuotaRefusal>(&charged)) {
-    drop(line, refusals::quota(*refusal));
+    tell_end(line, refusals::quota(*refusal));
     return nullptr;
   }
   guest->charge = std::move(std::get<QuotaCharge>(charged));
   return state_.find_guest(state_.add_guest(std::move(guest)));
 }
 
-void Adoption::adopt_route(Guest& guest, const AdoptedLine& line) {
+void Adoption::adopt_route(Guest& guest, const AdoptedLine& line, std::uint64_t missed) {
   auto account = state_.quotas.account_of(guest.payer, quota_of(*guest.rule));
   auto charged = account->charge(
       {.routes = 1, .budget_bytes = line.record.identity.budget_bytes, .descriptors = 2});
@@ -146,6 +174,7 @@ void Adoption::adopt_route(Guest& guest, const AdoptedLine& line) {
                     .sealed = line.record.sealed,
                     .interim = true,
                     .claimed_epoch = line.record.claimed_epoch,
+                    .missed_nanoseconds = missed,
                     .charge = std::move(std::get<QuotaCharge>(charged))});
   forget(line);
   ++routes_;
@@ -177,11 +206,12 @@ void Adoption::fill(Route& route, const AdoptedLine& line, std::uint64_t& messag
                               "message may come twice"));
 }
 
-void Adoption::adopt_outbox(Guest& guest, const AdoptedLine& line) {
+void Adoption::adopt_outbox(Guest& guest, const AdoptedLine& line, std::uint64_t missed) {
   if (guest.outbox_slot) return drop(line, "a guest has one outbox");
   TableRecord record = line.record;
   record.guest = guest.id;
   record.segment.clear();
+  record.missed_nanoseconds = missed;
   record.sealed = true;  // there is none, until its guest is back
   const auto slot = state_.table.add(record);
   if (!slot) return drop(line, "no room in the broker's table");
@@ -193,13 +223,30 @@ void Adoption::adopt_outbox(Guest& guest, const AdoptedLine& line) {
   ++outboxes_;
 }
 
-void Adoption::drop(const AdoptedLine& line, std::string_view why) {
+void Adoption::tell_end(const AdoptedLine& line, std::string_view why) {
   state_.log.add(line_about(line.record, LogLevel::warning,
                             "ended with the broker that died: " + std::string(why)));
+}
+
+void Adoption::drop(const AdoptedLine& line, std::string_view why) {
+  tell_end(line, why);
   forget(line);
 }
 
+// Who sleeps on a dead broker's doorbell notices at once, without a ring of it: that word was
+// another's. Of a sealed segment there is nothing that we could map.
+void Adoption::rouse_waiters(const TableRecord& record) {
+  const bool route = record.kind == shm::SegmentKind::route;
+  const shm::Segment earlier =
+      open_earlier(record.segment, route ? record.kind : shm::SegmentKind::receipt);
+  if (!earlier.valid()) return;
+  const auto& bell = route ? reinterpret_cast<const shm::RouteHeader*>(earlier.data())->doorbell
+                           : reinterpret_cast<const shm::ReceiptHeader*>(earlier.data())->doorbell;
+  (void)shm::futex_wake(bell, INT_MAX);
+}
+
 void Adoption::forget(const AdoptedLine& line) {
+  if (!line.record.interim) rouse_waiters(line.record);
   state_.table.erase(line.slot);
   if (!line.record.segment.empty()) ::unlink(shm::segment_path(line.record.segment).c_str());
 }

@@ -105,7 +105,8 @@ RouteId BrokerState::add_route(Guest& guest, const NewRoute& made, std::unique_p
                                  .identity = setup.identity,
                                  .segment = named ? made.memory->segment().segment().name() : "",
                                  .payer = guest.payer,
-                                 .resume_token = guest.token});
+                                 .resume_token = guest.token,
+                                 .missed_nanoseconds = setup.missed_nanoseconds});
     if (!slot) {
       throw Error(ErrorCode::out_of_memory,
                   "no room for one more route in the broker's table; `df /dev/shm` may show why");
@@ -273,6 +274,7 @@ void BrokerState::replace_policy(Policy replacement) {
   policy = std::make_shared<const Policy>(std::move(replacement));
   quotas.total().set_limits(quota_of(policy->broker(), descriptor_limit()));
   outboxes.set_spin(spin_of(options, *policy));
+  table.set_grace(grace_nanoseconds_of(*policy));
   for (const auto& [id, guest] : guests) order_ends_of(*guest);
   if (!orders.empty() && wake_service) wake_service();
 }
@@ -337,6 +339,8 @@ std::vector<Remains> BrokerState::leave_everything() {
     all.push_back(std::move(remains));
   }
   guests.clear();
+  table.set_waited(clock() - adopted_at_nanoseconds);
+  table.hand_over();
   return all;
 }
 

@@ -66,6 +66,7 @@ struct RouteSetup {
   bool sealed = false;
   bool interim = false;
   std::uint64_t claimed_epoch = 0;
+  std::uint64_t missed_nanoseconds = 0;  // while interim
   QuotaCharge charge{};
 };
 
@@ -111,6 +112,7 @@ class BrokerState final : private OutboxSupervisor {
   std::unordered_set<std::uint64_t> resumable_outboxes;  // of earlier epochs; may send again
   std::uint64_t descriptors_in_flight = 0;
   std::uint64_t last_connection = 0;
+  std::uint64_t adopted_at_nanoseconds = 0;
   std::function<void()> wake_service;  // set while there is one
 
   // ---- all of these with `mutex` held ----

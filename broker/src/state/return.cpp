@@ -9,6 +9,11 @@
 #include "state/broker_state.hpp"
 
 namespace fairlead::broker {
+namespace {
+
+constexpr std::uint64_t kNoteEvery = 250'000'000;
+
+}  // namespace
 
 Guest* BrokerState::find_by_token(const ResumeToken& token) noexcept {
   if (token == ResumeToken{}) return nullptr;
@@ -79,9 +84,16 @@ std::optional<std::uint64_t> BrokerState::expire_away(std::uint64_t now,
                                                       std::vector<Remains>& remains) {
   std::optional<std::uint64_t> next;
   std::vector<GuestId> over;
+  bool noted = false;
   for (const auto& [id, guest] : guests) {
     const std::uint64_t until = guest->grace_until_nanoseconds;
     if (until == 0) continue;
+    if (guest->away && !noted) {
+      // The next broker gives them what is left of their time.
+      noted = true;
+      table.set_waited(now - adopted_at_nanoseconds);
+      next = now + kNoteEvery;
+    }
     if (until <= now) {
       over.push_back(id);
     } else {

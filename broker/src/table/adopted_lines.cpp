@@ -48,7 +48,8 @@ AdoptedLine to_line(const TableEntry& entry, std::uint64_t slot) {
                  .gate = entry.gate.load(std::memory_order_relaxed),
                  .identity = entry.identity,
                  .segment = std::string(entry.segment.view()),
-                 .payer = std::string(entry.payer.view())};
+                 .payer = std::string(entry.payer.view()),
+                 .missed_nanoseconds = entry.missed_nanoseconds};
   std::memcpy(line.record.resume_token.data(), entry.resume_token, sizeof entry.resume_token);
   return line;
 }

@@ -103,6 +103,7 @@ void RouteTable::format(std::string_view socket_path) {
     table.entry_bytes = sizeof(TableEntry);
     show(table.entries, entries_);
     show(table.clean_stop, std::uint64_t{0});
+    show(table.waited_nanoseconds, std::uint64_t{0});
     show(table.next_subscription, next_subscription_);
     table.socket_path.assign(socket_path);
   }
@@ -154,6 +155,7 @@ std::optional<RouteTable::Slot> RouteTable::add(const TableRecord& record) {
     line.segment.assign(record.segment);
     line.payer.assign(record.payer);
     std::memcpy(line.resume_token, record.resume_token.data(), sizeof line.resume_token);
+    line.missed_nanoseconds = record.missed_nanoseconds;
     std::atomic_signal_fence(std::memory_order_seq_cst);
     line.state = record.interim ? TableEntryState::interim : TableEntryState::live;
   }
@@ -187,6 +189,16 @@ void RouteTable::end_gate_change() noexcept {
 
 void RouteTable::finish_adoption() { end_gate_change(); }
 
+void RouteTable::set_grace(std::uint64_t nanoseconds) noexcept {
+  show(header().grace_nanoseconds, nanoseconds);
+}
+
+void RouteTable::set_waited(std::uint64_t nanoseconds) noexcept {
+  show(header().waited_nanoseconds, nanoseconds);
+}
+
+void RouteTable::hand_over() noexcept { show(header().clean_stop, shm::kTableHandedOver); }
+
 std::uint64_t RouteTable::take_subscription() noexcept {
   const std::uint64_t taken = next_subscription_++;
   save_numbers();  // before anybody sees it
@@ -203,7 +215,7 @@ void RouteTable::reserve_sequences(std::uint64_t next) noexcept {
 
 void RouteTable::remove() noexcept {
   if (!segment_.valid()) return;
-  show(header().clean_stop, std::uint64_t{1});
+  show(header().clean_stop, shm::kTableEnded);
   segment_.unlink();
 }
 

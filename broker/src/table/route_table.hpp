@@ -33,6 +33,7 @@ struct TableRecord {
   std::string segment{};  // empty when sealed and not interim
   std::string payer{};
   ResumeToken resume_token{};
+  std::uint64_t missed_nanoseconds = 0;  // as in the table's line
 };
 
 // A line that a broker of the same name left when it died.
@@ -66,6 +67,13 @@ class RouteTable {
   /// can do the rest (R13); end_gate_change() after it.
   void begin_gate_change(const ResumeToken& guest, std::uint64_t from) noexcept;
   void end_gate_change() noexcept;
+
+  /// For the dump tool.
+  void set_grace(std::uint64_t nanoseconds) noexcept;
+  /// For how long this life has waited for guests that are away: that time is not given again.
+  void set_waited(std::uint64_t nanoseconds) noexcept;
+  /// All of it is left to the next broker.
+  void hand_over() noexcept;
 
   [[nodiscard]] std::uint64_t take_subscription() noexcept;
   /// Numbers from here on were never used before, in no life of this broker.

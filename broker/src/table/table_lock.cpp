@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <fairlead/shm/layout/table_layout.hpp>
+#include <fairlead/shm/life_lock.hpp>
 #include <fairlead/shm/segment_name.hpp>
 
 #include "table/continuity.hpp"
@@ -56,7 +57,11 @@ Lock try_lock(int descriptor, const std::string& name) {
   }
   return still_named(descriptor, name) ? Lock::got : Lock::replaced;
 }
-Lock try_lock(const Segment& segment) { return try_lock(segment.descriptor(), segment.name()); }
+Lock try_lock(const Segment& segment) {
+  const Lock lock = try_lock(segment.descriptor(), segment.name());
+  if (lock == Lock::got) shm::hold_life_lock(segment.descriptor());
+  return lock;
+}
 
 [[noreturn]] void throw_running(const std::string& broker, const std::string& who = {}) {
   throw Error(ErrorCode::name_taken, "a broker named " + broker + " is running already" + who +
@@ -112,7 +117,8 @@ std::optional<TableLegacy> read_legacy(const Segment& segment) {
                        makes_sense(segment);
   if (!legacy.same_layout) return legacy;
   const auto& table = *reinterpret_cast<const TableHeader*>(segment.data());
-  legacy.clean = table.clean_stop.load() == 1;
+  legacy.clean = table.clean_stop.load() == shm::kTableEnded;
+  legacy.waited_nanoseconds = table.waited_nanoseconds.load();
   const auto* entries =
       reinterpret_cast<const shm::TableEntry*>(segment.data() + shm::kTableEntriesOffset);
   for (std::uint64_t index = 0; index < table.entries.load(); ++index) {

@@ -17,7 +17,8 @@ struct TableLegacy {
   std::uint64_t epoch = 0;   // of that life
   std::uint64_t next_sequence = 1;
   std::uint64_t next_subscription = 1;
-  std::uint64_t routes = 0;  // live entries that it left
+  std::uint64_t routes = 0;              // live entries that it left
+  std::uint64_t waited_nanoseconds = 0;  // for guests that were away
 };
 
 struct LockedTable {

@@ -57,8 +57,10 @@ void judge_dead_broker(const BrokerDump& broker, const std::string& directory,
   const std::size_t routes = routes_of(broker);
   const std::string kept = routes == 0 ? "" : ", with them " + counted(routes, "route");
   findings.push_back({kSegments, Status::warn,
-                      "broker " + broker.name + " is gone and left " + counted(files, "segment") +
-                          " (" + bytes_text(bytes) + ")" + kept,
+                      "broker " + broker.name +
+                          (broker.state == BrokerState::handed_over ? " handed over and left "
+                                                                    : " is gone and left ") +
+                          counted(files, "segment") + " (" + bytes_text(bytes) + ")" + kept,
                       std::string(routes == 0 ? "its next start removes them"
                                               : "start it again: its next life takes the routes "
                                                 "over, and their guests go on without a loss") +
@@ -108,7 +110,8 @@ std::set<std::string> sockets_in(const std::string& directory) {
 std::vector<Finding> judge_segments(const dump::MachineDump& machine) {
   std::vector<Finding> findings;
   for (const BrokerDump& broker : machine.brokers) {
-    if (broker.state == BrokerState::dead || broker.state == BrokerState::stopped) {
+    if (broker.state == BrokerState::dead || broker.state == BrokerState::stopped ||
+        broker.state == BrokerState::handed_over) {
       judge_dead_broker(broker, machine.directory, findings);
     }
     judge_each_segment(broker, machine.directory, findings);

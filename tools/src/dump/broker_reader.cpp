@@ -44,7 +44,8 @@ class BrokerReader {
   [[nodiscard]] ReadContext context_for(std::uint32_t process, std::uint64_t ticks) const {
     ReadContext context;
     context.monotonic_now_ns = options_.monotonic_now_ns;
-    context.patience.writer_lives = options_.process(process, ticks) != ProcessState::gone;
+    context.patience.writer_lives =
+        lock_ == shm::LifeLock::held || options_.process(process, ticks) != ProcessState::gone;
     return context;
   }
 
@@ -62,6 +63,7 @@ class BrokerReader {
     const std::string path = shm::segment_path(listed.file, options_.directory);
     if (auto descriptor = open_segment(path, std::nullopt, segment)) {
       owner_ = segment.owner_user;
+      lock_ = options_.lock(descriptor->get());
       table_bytes_ = std::make_unique<FileBytes>(std::move(*descriptor));
       if (read_header(*table_bytes_, &*listed.name, segment)) {
         const ReadContext context =
@@ -79,18 +81,21 @@ class BrokerReader {
     broker_.epoch = segment.epoch;
     broker_.process = segment.broker_process;
     broker_.user = segment.owner_user;
-    switch (options_.process(segment.broker_process, segment.broker_start_clock_ticks)) {
-      case ProcessState::runs:
-        broker_.state = BrokerState::running;
-        break;
-      case ProcessState::gone:
-        broker_.state =
-            broker_.table && broker_.table->clean_stop ? BrokerState::stopped : BrokerState::dead;
-        break;
-      case ProcessState::unknown:
-        broker_.state = BrokerState::unknown;
-        break;
-    }
+    const ProcessState process =
+        options_.process(segment.broker_process, segment.broker_start_clock_ticks);
+    broker_.state = judge(process);
+    broker_.elsewhere = lock_ == shm::LifeLock::held && process == ProcessState::gone;
+  }
+
+  // Who holds the table's lock lives, whatever its process number means here. That nobody does is
+  // no proof by itself: this may be a copy of the table.
+  [[nodiscard]] BrokerState judge(ProcessState process) const noexcept {
+    if (lock_ == shm::LifeLock::held) return BrokerState::running;
+    // Its process may live on: a host that embedded it.
+    if (broker_.table && broker_.table->handed_over) return BrokerState::handed_over;
+    if (process == ProcessState::runs) return BrokerState::running;
+    if (process == ProcessState::unknown) return BrokerState::unknown;
+    return broker_.table && broker_.table->clean_stop ? BrokerState::stopped : BrokerState::dead;
   }
 
   void read_file(const shm::ListedSegment& listed) {
@@ -139,7 +144,8 @@ class BrokerReader {
       broker_.sealed_note = "its broker was not asked";
       return;
     }
-    if (broker_.state == BrokerState::dead || broker_.state == BrokerState::stopped) {
+    if (broker_.state == BrokerState::dead || broker_.state == BrokerState::stopped ||
+        broker_.state == BrokerState::handed_over) {
       broker_.sealed_note = "they went with their broker";
       return;
     }
@@ -230,6 +236,7 @@ class BrokerReader {
   EntryIndex index_;
   std::unique_ptr<FileBytes> table_bytes_;
   std::optional<uid_t> owner_;  // of the table
+  shm::LifeLock lock_ = shm::LifeLock::unknown;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <fairlead/shm/life_lock.hpp>
 #include <fairlead/shm/segment_name.hpp>
 
 #include "dump/model.hpp"
@@ -22,6 +23,7 @@ struct MachineOptions {
   std::uint64_t realtime_now_ns = 0;
   std::function<ProcessState(std::uint32_t process, std::uint64_t start_clock_ticks)> process =
       [](std::uint32_t pid, std::uint64_t ticks) { return process_state(pid, ticks); };
+  std::function<shm::LifeLock(int)> lock = shm::look_at_life_lock;  // of an open table
 };
 
 /// Throws Error only when the directory itself cannot be read.

@@ -84,6 +84,8 @@ std::string_view to_string(BrokerState state) noexcept {
       return "running";
     case BrokerState::stopped:
       return "stopped";
+    case BrokerState::handed_over:
+      return "handed-over";
     case BrokerState::dead:
       return "dead";
     case BrokerState::unknown:

@@ -156,15 +156,18 @@ struct TableDump {
   std::uint64_t next_sequence = 0;  // reserved: none from here on was given out
   std::uint64_t next_subscription = 0;
   bool clean_stop = false;
+  bool handed_over = false;        // everything is left to the next broker
+  std::uint64_t grace_ns = 0;      // how long a broker waits for its guests, in all
   std::vector<EntryDump> entries;  // live ones
 };
 
-enum class BrokerState : std::uint8_t { running, stopped, dead, unknown };
+enum class BrokerState : std::uint8_t { running, stopped, handed_over, dead, unknown };
 
 struct BrokerDump {
   std::string name;
   BrokerState state = BrokerState::unknown;
   std::uint32_t process = 0;
+  bool elsewhere = false;  // it runs, in another PID namespace: `process` is as it sees itself
   std::uint32_t user = 0;
   std::uint64_t epoch = 0;
   std::optional<SegmentDump> table_segment;  // nothing: there is no file of that name

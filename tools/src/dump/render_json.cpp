@@ -165,6 +165,8 @@ Json broker_json(const BrokerDump& broker) {
       json["table"]["next_sequence"] = broker.table->next_sequence;
       json["table"]["next_subscription"] = broker.table->next_subscription;
       json["table"]["clean_stop"] = broker.table->clean_stop;
+      json["table"]["handed_over"] = broker.table->handed_over;
+      json["table"]["grace_seconds"] = broker.table->grace_ns / 1'000'000'000;
       json["table"]["live_entries"] = broker.table->entries.size();
     }
   }

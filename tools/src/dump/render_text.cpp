@@ -21,6 +21,8 @@ std::string state_text(const BrokerDump& broker, const Paint& paint) {
       return paint.good(word);
     case BrokerState::dead:
       return paint.bad(word);
+    case BrokerState::handed_over:
+      return paint.doubtful("handed over");
     case BrokerState::stopped:
     case BrokerState::unknown:
       break;
@@ -31,8 +33,9 @@ std::string state_text(const BrokerDump& broker, const Paint& paint) {
 std::string broker_heading(const BrokerDump& broker, const Paint& paint) {
   std::string line = paint.bold("broker " + broker.name) + ": " + state_text(broker, paint);
   if (broker.process != 0) {
-    line +=
-        ", process " + std::to_string(broker.process) + ", epoch " + std::to_string(broker.epoch);
+    line += ", process " + std::to_string(broker.process) +
+            (broker.elsewhere ? " of another PID namespace" : "") + ", epoch " +
+            std::to_string(broker.epoch);
   }
   return line + ", uid " + std::to_string(broker.user) + '\n';
 }
@@ -49,6 +52,11 @@ void append_table(std::string& out, const BrokerDump& broker, const Paint& paint
   out += "             " + count_text(broker.table->entries.size(), "live entry", "live entries") +
          ", socket " +
          (broker.table->socket_path.empty() ? "none" : printable(broker.table->socket_path)) + '\n';
+  if (broker.table->grace_ns != 0 && !broker.table->entries.empty() &&
+      (broker.state == BrokerState::handed_over || broker.state == BrokerState::dead)) {
+    out += "  waits      for the next broker of its name, under which guests have " +
+           std::to_string(broker.table->grace_ns / 1'000'000'000) + " s to come back\n";
+  }
   const bool sealed = std::any_of(broker.table->entries.begin(), broker.table->entries.end(),
                                   [](const EntryDump& entry) { return entry.sealed; });
   if (sealed && !broker.sealed_note.empty()) {

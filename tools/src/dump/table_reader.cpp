@@ -112,7 +112,10 @@ std::optional<TableDump> read_table(const SegmentBytes& bytes, Patience patience
   table.socket_path = header->socket_path.view();
   table.next_sequence = header->next_sequence.load(std::memory_order_relaxed);
   table.next_subscription = header->next_subscription.load(std::memory_order_relaxed);
-  table.clean_stop = header->clean_stop.load(std::memory_order_relaxed) != 0;
+  const std::uint64_t stop = header->clean_stop.load(std::memory_order_relaxed);
+  table.clean_stop = stop == shm::kTableEnded;
+  table.handed_over = stop == shm::kTableHandedOver;
+  table.grace_ns = header->grace_nanoseconds.load(std::memory_order_relaxed);
   for (std::uint64_t index = 0; index < *entries; ++index) {
     read_entry(bytes, index, patience, segment, table);
   }

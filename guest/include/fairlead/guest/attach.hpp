@@ -24,7 +24,8 @@ struct AttachOptions {
   /// Where the broker listens. Empty, and no `descriptor`: the inherited descriptor is taken.
   std::string socket_path{};
   /// Already connected to a broker, nothing said on it yet (but for `mint`). Goes before the
-  /// others.
+  /// others. If that broker is gone, `reconnect` is asked for the next one; as is the keeper, for
+  /// the inherited descriptor.
   shm::UniqueFd descriptor{};
   /// As whom to publish and subscribe; "" is whom the policy names for this uid, or as minted.
   /// The policy has the last word.

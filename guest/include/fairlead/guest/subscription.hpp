@@ -39,8 +39,9 @@ enum class WaitOutcome : std::uint8_t {
 struct WaitSettings {
   /// Looking at the doorbell before going to sleep. More costs processor time, less latency.
   std::chrono::nanoseconds spin{shm::kDefaultSpinNanoseconds};
-  /// Longest single sleep, at least a millisecond. Afterwards the waiter looks by itself whether
-  /// the broker is still there: a broker that was killed wakes nobody.
+  /// Longest single sleep, at least a millisecond; the first ones are shorter. Afterwards the
+  /// waiter looks by itself whether the broker is still there. One waiter of a guest's first route
+  /// notices that at once, and tells the others of its process.
   std::chrono::nanoseconds longest_sleep{shm::kLongestSleepNanoseconds};
 };
 

@@ -37,6 +37,7 @@ enum class DoorbellOutcome : std::uint8_t {
   rang,         // since the waiter last observed it
   timed_out,    // the deadline passed
   interrupted,  // a signal handler ran: the caller may want to stop waiting
+  roused,       // somebody woke us without a ring: sleep_until_roused() only
 };
 
 /// The sleeping half, without a lock. One object per waiting thread: it remembers which ring of the
@@ -59,7 +60,15 @@ class DoorbellWaiter {
 
   /// Spins, then sleeps, until the doorbell has rung since observe() or one of the other outcomes.
   /// Spurious wake-ups stay inside. After `rang` the new value has been observed.
-  [[nodiscard]] DoorbellOutcome sleep_until(SteadyTime deadline) noexcept;
+  [[nodiscard]] DoorbellOutcome sleep_until(SteadyTime deadline) noexcept {
+    for (;;) {
+      const DoorbellOutcome slept = sleep_until_roused(deadline);
+      if (slept != DoorbellOutcome::roused) return slept;
+    }
+  }
+  /// The same, but a wake-up without a ring comes out: who finds the broker dead wakes the others
+  /// so, as does the next broker. Seldom it is nothing.
+  [[nodiscard]] DoorbellOutcome sleep_until_roused(SteadyTime deadline) noexcept;
 
  private:
   bool spin(SteadyTime deadline) const noexcept;

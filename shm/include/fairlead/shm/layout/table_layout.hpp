@@ -36,6 +36,8 @@ struct TableEntry {
   FixedText<kMaximumSegmentNameBytes> segment;  // route or receipt; empty when sealed
   FixedText<kMaximumPayerBytes> payer;          // whose quotas it uses up
   std::uint8_t resume_token[16];                // the guest's: the same in all its entries
+  // How long brokers had waited for its guest when this life began; 0: the guest was there since.
+  std::uint64_t missed_nanoseconds;
 };
 
 struct TableHeader {
@@ -46,12 +48,18 @@ struct TableHeader {
   std::atomic<std::uint64_t> entries;            // entries ever used; the file holds at least these
   std::atomic<std::uint64_t> next_sequence;      // as in `continuity`, for the dump tool
   std::atomic<std::uint64_t> next_subscription;  // likewise
-  std::atomic<std::uint64_t> clean_stop;         // 1: the broker ended by itself
+  std::atomic<std::uint64_t> clean_stop;         // how the broker ended by itself: kTable...
   // A gate that is being opened or retired, so that the next broker can do the rest (R13).
   std::atomic<std::uint64_t> gate_guest;  // 0 = none
   std::atomic<std::uint64_t> gate_from;
   FixedText<kSocketPathFieldBytes> socket_path;
+  // For how long this life has waited for those who are away, as of its last look; in steps.
+  std::atomic<std::uint64_t> waited_nanoseconds;
+  std::atomic<std::uint64_t> grace_nanoseconds;  // how long brokers wait for a guest, in all
 };
+
+inline constexpr std::uint64_t kTableEnded = 1;       // nothing is left
+inline constexpr std::uint64_t kTableHandedOver = 2;  // all of it is for the next one
 
 inline constexpr std::uint64_t kTableEntriesOffset = 4'096;
 static_assert(offsetof(TableHeader, continuity) == kContinuityOffset);
