@@ -83,6 +83,8 @@ class Outbox {
   [[nodiscard]] Mapping mapping() noexcept;
   [[nodiscard]] std::uint64_t first_without_receipt();
   void copy_rest(OutboxMapping& to);
+  void keep_receipts(std::uint64_t next_first_number);
+  [[nodiscard]] const ReceiptPage* earlier_page_of(std::uint64_t number) const noexcept;
   [[nodiscard]] bool read_record(std::uint64_t& position, shm::OutboxRecord& record) const;
 
   const std::uint64_t id_;
@@ -93,7 +95,8 @@ class Outbox {
 
   std::mutex mutex_;
   Mapping mapping_;  // guarded by mutex_, as are the next
-  std::shared_ptr<const ReceiptPage> last_receipts_;
+  /// Of earlier lives in which something was accepted that an outcome may be asked of; newest last.
+  std::vector<std::shared_ptr<const ReceiptPage>> earlier_receipts_;
   std::uint64_t tail_ = 0;
   std::uint64_t newest_number_ = 0;  // given out
   std::uint64_t seen_accepted_ = 0;

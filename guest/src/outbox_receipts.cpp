@@ -1,4 +1,5 @@
 // What became of what was published.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <utility>
@@ -17,11 +18,10 @@ PublishOutcome Outbox::outcome(std::uint64_t number) noexcept {
   if (number == 0 || number > newest_number_) return result;
   result.number = number;
   const ReceiptPage* page = mapping_->receipts().get();
-  // What came before was accepted; by the broker before the last one, nobody knows with what.
+  // What came before was accepted; by a broker too many lives ago, nobody knows with what.
   const bool earlier = number < page->first_number();
-  if (earlier) page = last_receipts_.get();
-  if (newest_number_ - number >= shm::kReceiptEntries ||
-      (earlier && (page == nullptr || number < page->first_number()))) {
+  if (earlier) page = earlier_page_of(number);
+  if (newest_number_ - number >= shm::kReceiptEntries || page == nullptr) {
     result.status = PublishStatus::forgotten;
     return result;
   }
@@ -42,6 +42,12 @@ PublishOutcome Outbox::outcome(std::uint64_t number) noexcept {
   result.refused = receipt.refused.load(std::memory_order_relaxed);
   result.reason = receipt.first_refusal.load(std::memory_order_relaxed);
   return result;
+}
+
+const ReceiptPage* Outbox::earlier_page_of(std::uint64_t number) const noexcept {
+  const auto page = std::find_if(earlier_receipts_.rbegin(), earlier_receipts_.rend(),
+                                 [&](const auto& each) { return each->first_number() <= number; });
+  return page == earlier_receipts_.rend() ? nullptr : page->get();
 }
 
 PublishStatus Outbox::wait_for_receipt(std::uint64_t number, Mapping mapping,

@@ -13,6 +13,13 @@ namespace fairlead::guest {
 
 namespace control = shm::control;
 
+namespace {
+
+// Whose receipts are kept: a page takes 100 KiB and more.
+constexpr std::size_t kEarlierLives = 8;
+
+}  // namespace
+
 bool Outbox::lost() const noexcept { return !link_ || given_up() || link_->lost(); }
 
 bool Outbox::come_back(SteadyTime deadline) noexcept {
@@ -45,13 +52,21 @@ void Outbox::resume(const std::shared_ptr<Connection>& connection) {
     connection->acknowledge(answer.reply.header.request);
     const std::lock_guard guard(mutex_);
     copy_rest(*next);
-    last_receipts_ = mapping_->receipts();
+    keep_receipts(question.first_number);
     mapping_ = std::move(next);
     (void)show_tail();
   } catch (const Error& error) {
     if (connection->gone() || is_of_connection(error.code())) throw;
     if (!is_passing(error.code())) lose();
   }
+}
+
+/// For outcomes, before the next life begins with that number.
+void Outbox::keep_receipts(std::uint64_t next_first_number) {
+  const auto& present = mapping_->receipts();
+  if (present->first_number() == next_first_number) return;  // nothing was accepted
+  if (earlier_receipts_.size() == kEarlierLives) earlier_receipts_.erase(earlier_receipts_.begin());
+  earlier_receipts_.push_back(present);
 }
 
 /// The next message from `position` on, and `position` moved to it; false at the tail.

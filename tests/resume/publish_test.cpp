@@ -172,23 +172,25 @@ TEST_F(ResumedOutbox, R21_R34_how_long_a_publish_may_wait_is_handed_over) {
   EXPECT_NE(after->block_until_nanoseconds, 0U);
 }
 
-TEST_F(ResumedOutbox, R34_outcomes_of_the_last_life_are_remembered_and_those_before_forgotten) {
-  publish("a");
-  ASSERT_TRUE(old().take());
-  old().acknowledge(1, 1, 7);
-  auto& second = lives_.restart();
+TEST_F(ResumedOutbox,
+       R34_outcomes_of_the_last_eight_lives_are_remembered_and_older_ones_forgotten) {
+  for (std::uint32_t life = 1; life <= 9; ++life) {
+    publish("a");
+    auto& next = lives_.restart();
+    guest_.open_gate();
+    ASSERT_TRUE(next.outbox().take());
+    next.outbox().acknowledge(1, 1, life);
+    lives_.restart();  // which accepts nothing
+    guest_.open_gate();
+    (void)publisher_.flush(milliseconds(1));
+  }
   publish("b");
-  guest_.open_gate();
-  ASSERT_TRUE(second.outbox().take());
-  second.outbox().acknowledge(1, 1, 8);
-  EXPECT_EQ(publisher_.outcome(1).evicted, 7U);
-  EXPECT_EQ(publisher_.outcome(2).evicted, 8U);
-  lives_.restart();
-  publish("c");
-  guest_.open_gate();
   EXPECT_EQ(publisher_.outcome(1).status, PublishStatus::forgotten);
-  EXPECT_EQ(publisher_.outcome(2).evicted, 8U);
-  EXPECT_EQ(publisher_.outcome(3).status, PublishStatus::pending);
+  for (std::uint32_t life = 2; life <= 9; ++life) {
+    EXPECT_EQ(publisher_.outcome(life).status, PublishStatus::acknowledged);
+    EXPECT_EQ(publisher_.outcome(life).evicted, life);
+  }
+  EXPECT_EQ(publisher_.outcome(10).status, PublishStatus::pending);
 }
 
 TEST_F(ResumedOutbox, R34_many_lives_one_after_the_other) {

@@ -104,14 +104,14 @@ struct RouteCounters {
 // Guests read it without: what is between `ending_total` and `messages` is only there while the two
 // differ.
 struct AggregateLoss {
-  std::atomic<std::uint64_t> messages;
+  std::atomic<std::uint64_t> messages;  // stored last  // sync: ended-loss
   std::atomic<std::uint64_t> bytes;
   std::atomic<std::uint64_t> last_sequence;
   std::atomic<LossReason> reason;
   // The lane whose loss is being added, and `messages` once all is in: who comes after a broker
   // that was killed here knows whether that lane still has to be counted.
-  std::atomic<std::uint32_t> ending_lane;  // as ActivationEntry::pack()
-  std::atomic<std::uint64_t> ending_total;
+  std::atomic<std::uint32_t> ending_lane;   // as ActivationEntry::pack()
+  std::atomic<std::uint64_t> ending_total;  // stored first  // sync: ended-loss
 };
 
 // Hot half of a lane: what the draining guest reads. Writer: broker.
