@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -175,9 +176,12 @@ TEST_F(ControlListen, a_socket_is_removed_again_when_there_is_no_descriptor_to_p
     const rlimit none{0, before.rlim_max};
     ::setrlimit(RLIMIT_NOFILE, &none);
   };
-  const std::string sentence =
-      test::expect_error(ErrorCode::limit, [&] { (void)ControlListener::listen(path_, 0600); });
-  ::setrlimit(RLIMIT_NOFILE, &before);
+  const std::string sentence = test::expect_error(ErrorCode::limit, [&] {
+    // Before anybody looks at the error: the sanitizers' look needs a descriptor.
+    const std::unique_ptr<rlimit, void (*)(rlimit*)> restore(
+        &before, [](rlimit* limit) { ::setrlimit(RLIMIT_NOFILE, limit); });
+    (void)ControlListener::listen(path_, 0600);
+  });
   EXPECT_EQ(sentence, "cannot look at " + path_ + ": Too many open files (EMFILE)");
   EXPECT_FALSE(exists());
 }
