@@ -13,6 +13,11 @@
 #include <fairlead/shm/error.hpp>
 
 namespace fairlead::broker {
+namespace {
+
+constexpr int kWakeAttempts = 3;
+
+}  // namespace
 
 EventLoop::EventLoop()
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -74,9 +79,12 @@ std::size_t EventLoop::wait(std::span<std::uint64_t> tags,
   return count;
 }
 
+// Once more if the kernel has a bad moment: the loop may sleep for ever. A full counter has woken it.
 void EventLoop::wake() noexcept {
   const std::uint64_t one = 1;
-  (void)!::write(wake_.get(), &one, sizeof one);
+  for (int attempt = 0; attempt < kWakeAttempts; ++attempt) {
+    if (::write(wake_.get(), &one, sizeof one) >= 0 || errno == EAGAIN) return;
+  }
 }
 
 }  // namespace fairlead::broker
