@@ -79,7 +79,8 @@ std::size_t EventLoop::wait(std::span<std::uint64_t> tags,
   return count;
 }
 
-// Once more if the kernel has a bad moment: the loop may sleep for ever. A full counter has woken it.
+// Once more if the kernel has a bad moment: the loop may sleep for ever. A full counter has woken
+// it.
 void EventLoop::wake() noexcept {
   const std::uint64_t one = 1;
   for (int attempt = 0; attempt < kWakeAttempts; ++attempt) {
