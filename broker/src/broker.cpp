@@ -63,7 +63,8 @@ class Broker::Content {
     std::string message =
         "broker " + state->options.name + " has epoch " + std::to_string(state->table.epoch());
     if (legacy.found || state->table.swept() > 0)
-      message += "; it replaces one that died and removed " + std::to_string(state->table.swept()) +
+      message += "; it follows one that died or handed over and removed " +
+                 std::to_string(state->table.swept()) +
                  (state->table.swept() == 1 ? " segment" : " segments") +
                  std::string(" that it left");
     if (legacy.found && !legacy.same_layout)

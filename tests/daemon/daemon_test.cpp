@@ -82,10 +82,12 @@ TEST(Daemon, R34_with_hand_over_SIGTERM_leaves_the_routes_and_SIGINT_does_not) {
     RawGuest guest(daemon.socket_path());
     guest.hello();
     const auto route = guest.subscribe("t");
+    const auto outbox = guest.open_outbox();
     daemon.signal(signal);
     EXPECT_FALSE(daemon.notified("STOPPING=1").empty());
     EXPECT_EQ(daemon.exit_code(), 0);
-    EXPECT_EQ(daemon.segments().size(), signal == SIGTERM ? 2U : 0U) << "the table and a route";
+    EXPECT_EQ(daemon.segments().size(), signal == SIGTERM ? 3U : 0U)
+        << "the table, a route, and receipts";
     EXPECT_TRUE(guest.hung_up());
   }
 }

@@ -122,7 +122,8 @@ TEST_F(Restart, R34_dump_shows_a_guest_that_is_away_and_what_waits_for_it) {
   broker_.end_by(SIGTERM);
   const Ended left = run_to_end(fairlead({"dump", "--broker", broker_.name()}));
   EXPECT_THAT(left.output, HasSubstr(": handed over, process ")) << left.error;
-  EXPECT_THAT(left.output, HasSubstr("under which guests have 30 s to come back")) << left.error;
+  EXPECT_THAT(left.output, HasSubstr("under which guests have 30 s at most to come back"))
+      << left.error;
   broker_.start_again();
   EXPECT_EQ(
       run_to_end(fairlead({"pub", "t", "--lines", "--socket", broker_.socket()}), "x\ny\n").code,

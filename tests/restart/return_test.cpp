@@ -307,6 +307,46 @@ TEST_F(FamilyReturn, R32_those_who_chose_their_own_name_come_back_and_share_one_
   EXPECT_EQ(other.guest->receive().kind(), control::Kind::refused);
 }
 
+class OneRoute : public Returning {
+ protected:
+  OneRoute()
+      : Returning({},
+                  "[[principal]]\nname = \"alice\"\nuid = \"self\"\nsubscribe = [\"*\"]\n"
+                  "admission = \"all\"\nquota = { routes = 1 }\n") {}
+};
+
+TEST_F(OneRoute, R32_a_route_that_was_offered_in_vain_is_charged_as_long_as_it_waits) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  broker_.restart();
+  {
+    auto second = attach(&first.welcome);
+    ASSERT_TRUE(ask_for(*second.guest, route->answer.subscription));
+  }
+  ASSERT_TRUE(broker_.logged("hung up"));
+  auto other = attach();
+  other.guest->send(other.guest->subscribe_packet("t"));
+  EXPECT_EQ(other.guest->receive().kind(), control::Kind::refused);
+  auto third = attach(&first.welcome);
+  EXPECT_TRUE(resume(*third.guest, route->answer.subscription));
+}
+
+class ShortGrace : public Returning {
+ protected:
+  ShortGrace()
+      : Returning({},
+                  "[broker]\nresume_grace_seconds = 1\n[[principal]]\nname = \"alice\"\n"
+                  "uid = \"self\"\nsubscribe = [\"*\"]\nadmission = \"all\"\n") {}
+};
+
+TEST_F(ShortGrace, it_ends_also_when_nothing_else_happens) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  broker_.restart();
+  EXPECT_EQ(broker_->statistics().routes.size(), 1U);
+  EXPECT_TRUE(broker_.wait_until([](const auto& all) { return all.routes.empty(); }));
+}
+
 class SealedReturn : public Returning {
  protected:
   SealedReturn()

@@ -56,7 +56,7 @@ TEST_F(DumpBroker, one_that_handed_over_is_not_called_dead_also_while_its_host_l
   const MachineDump machine = directory_.dump(ProcessState::gone);
   EXPECT_THAT(render_text(machine, {}), testing::HasSubstr("broker gold: handed over, process"));
   EXPECT_THAT(render_text(machine, {}),
-              testing::HasSubstr("under which guests have 30 s to come back"));
+              testing::HasSubstr("under which guests have 30 s at most to come back"));
 }
 
 TEST_F(DumpBroker, one_of_another_pid_namespace_lives_as_long_as_it_holds_the_tables_lock) {

@@ -71,7 +71,7 @@ TEST_F(DumpRender, text_is_as_it_should_be) {
             with_own_user(R"(broker gold: dead, process 4242, epoch 3, uid 0
   table      fairlead.gold.table, 5.9 KiB of 1.0 MiB
              2 live entries, socket /run/gold.sock
-  waits      for the next broker of its name, under which guests have 30 s to come back
+  waits      for the next broker of its name, under which guests have 30 s at most to come back
 
   route 7  agent.v1.*  of alice
     segment    fairlead.gold.3.route.7.000000000000000a, 80 KiB of 272 KiB

@@ -75,7 +75,8 @@ class AttachServer {
   Lingering lingering_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> hand_over_{false};
-  std::optional<std::uint64_t> away_deadline_;  // of guests of an earlier epoch
+  std::optional<std::uint64_t> away_deadline_ =
+      0;  // who is away from the start  // of guests of an earlier epoch
   SessionId next_session_ = kFirstSession;
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions_;
   std::unordered_map<GuestId, SessionId> by_guest_;

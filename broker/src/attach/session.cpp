@@ -322,7 +322,7 @@ std::vector<Remains> Session::take_down() {
   unacknowledged_.clear();
   attach_charge_.release();
   room_.release();
-  for (auto& [request, offered] : offers_) offered.charge.release();
+  for (auto& [request, offered] : offers_) state_.take_back(offered);
   offers_.clear();
   if (guest_ == 0) return remains;
   const Guest* ours = state_.find_guest(guest_);

@@ -1,4 +1,5 @@
 // A guest that a broker of an earlier epoch knew asks for what it had (R34, decision 0050).
+#include <iterator>
 #include <map>
 
 #include "attach/outbox_memory.hpp"
@@ -39,9 +40,11 @@ bool Session::plan_offer(const control::ResumeRoute& packet, OfferedRoute& offer
     const Guest& guest = *state_.find_guest(guest_);
     const auto id = state_.find_route(guest, packet.subscription);
     // Asked again: its guest had no use for the first answer.
-    std::erase_if(offers_, [&](const auto& offer) {
-      return offer.second.subscription == packet.subscription;
-    });
+    for (auto offer = offers_.begin(); offer != offers_.end();) {
+      const bool of_it = offer->second.subscription == packet.subscription;
+      if (of_it) state_.take_back(offer->second);
+      offer = of_it ? offers_.erase(offer) : std::next(offer);
+    }
     if (id && state_.routes.at(*id).interim) {
       offered.id = *id;
       offered.subscription = packet.subscription;
@@ -69,6 +72,7 @@ bool Session::plan_offer(const control::ResumeRoute& packet, OfferedRoute& offer
       }
       code = ErrorCode::quota_exceeded;
       sentence = refusals::quota(std::get<QuotaRefusal>(charged));
+      state_.take_back(offered);
     }
   }
   refuse(packet.header.request, code, sentence);
@@ -84,12 +88,12 @@ void Session::on_resume_route(const control::ResumeRoute& packet) {
   } catch (const Error& error) {
     {
       const std::lock_guard lock(state_.mutex);
-      offered.charge.release();
+      state_.take_back(offered);
     }
     refuse(packet.header.request, error.code(), error.what());
   } catch (...) {
     const std::lock_guard lock(state_.mutex);
-    offered.charge.release();
+    state_.take_back(offered);
     throw;
   }
 }
@@ -128,7 +132,7 @@ void Session::offer(const control::ResumeRoute& packet, OfferedRoute&& offered) 
                 "the kernel lets the broker's user have no more descriptors in flight: try again "
                 "later");
   const std::lock_guard lock(state_.mutex);
-  offered.charge.release();
+  state_.take_back(offered);
 }
 
 void Session::claim_offered(std::uint64_t request) {
@@ -142,7 +146,7 @@ void Session::claim_offered(std::uint64_t request) {
     Remains remains;  // destroyed after the lock
     const std::lock_guard lock(state_.mutex);
     claimed = state_.claim_route(offered, remains);
-    offered.charge.release();  // unless it is the route's now
+    if (!claimed) state_.take_back(offered);
   }
   if (claimed) {
     log(LogLevel::info, "came back for its route", &offered.identity);

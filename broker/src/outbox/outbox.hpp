@@ -36,9 +36,14 @@ struct Outbox {
         receipt_memory(std::move(receipt_segment)),
         reader(memory.data(), ring_bytes, first_number),
         receipts(receipt_memory.data()) {}
-  ~Outbox() { receipt_memory.unlink(); }
+  ~Outbox() {
+    if (!leave_) receipt_memory.unlink();
+  }
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
+
+  /// The receipts keep their name: the next broker takes over.
+  void leave() noexcept { leave_ = true; }
 
   OutboxOwner owner;
   shm::Segment memory;          // the guest writes it
@@ -51,6 +56,9 @@ struct Outbox {
   bool hot = false;                      // polled; else waiting for a kick
   bool ready = false;                    // in its publisher's queue
   bool to_ring = false;                  // something was acknowledged in this turn
+
+ private:
+  bool leave_ = false;
 };
 
 // One publishing principal: what the rotation of R33 goes over. Its messages are delivered one

@@ -84,8 +84,8 @@ void Adoption::run() {
   const auto seconds = std::to_string(state_.policy->broker().resume_grace_seconds);
   state_.log.add(LogLevel::info, "took over " + std::to_string(routes_) + " routes and " +
                                      std::to_string(outboxes_) + " outboxes of " +
-                                     std::to_string(guests_) + " guests, which have " + seconds +
-                                     " s to come back");
+                                     std::to_string(guests_) + " guests, which have up to " +
+                                     seconds + " s to come back");
 }
 
 void Adoption::adopt_guest(Lines lines) {

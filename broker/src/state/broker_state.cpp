@@ -336,6 +336,7 @@ std::vector<Remains> BrokerState::leave_everything() {
   for (auto& [id, guest] : guests) {
     Remains remains;
     remains.outbox = outboxes.remove(id);
+    if (remains.outbox) remains.outbox->leave();
     all.push_back(std::move(remains));
   }
   guests.clear();

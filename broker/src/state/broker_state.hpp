@@ -137,6 +137,8 @@ class BrokerState final : private OutboxSupervisor {
   /// Its guest has the segment: what waited for it goes there, and the guest may begin. False: the
   /// route has ended meanwhile, or must end because the table has no room.
   [[nodiscard]] bool claim_route(OfferedRoute& offered, Remains& remains);
+  /// An offer that came to nothing.
+  void take_back(OfferedRoute& offered) noexcept;
   /// Guests whose time is over go. When to look again; nothing: nobody is away.
   [[nodiscard]] std::optional<std::uint64_t> expire_away(std::uint64_t now,
                                                          std::vector<Remains>& remains);

@@ -6,6 +6,7 @@
 #include <fairlead/shm/route_remains.hpp>
 
 #include "delivery/copy_forward.hpp"
+#include "policy/limits_of.hpp"
 #include "state/broker_state.hpp"
 
 namespace fairlead::broker {
@@ -48,6 +49,7 @@ bool BrokerState::claim_route(OfferedRoute& offered, Remains& remains) {
     log.add(LogLevel::warning, "no memory to note what was pushed to subscription " +
                                    std::to_string(offered.subscription) +
                                    ": if this broker dies, too, a message may come twice");
+  remains.routes.reserve(remains.routes.size() + 1);  // nothing fails from the new line on
   const bool named = !offered.sealed;
   const auto slot =
       table.add({.kind = shm::SegmentKind::route,
@@ -78,6 +80,25 @@ bool BrokerState::claim_route(OfferedRoute& offered, Remains& remains) {
                                    std::to_string(offered.subscription) + " found no room");
   touched();
   return true;
+}
+
+// Its route goes on waiting, and costs what it did.
+void BrokerState::take_back(OfferedRoute& offered) noexcept {
+  offered.charge.release();
+  const auto found = routes.find(offered.id);
+  if (found == routes.end() || !found->second.interim) return;
+  OwnedRoute& owned = found->second;
+  try {
+    owned.charge.release();
+    const Guest& guest = *find_guest(owned.guest);
+    auto charged = quotas.account_of(guest.payer, quota_of(*guest.rule))
+                       ->charge({.routes = 1,
+                                 .budget_bytes = delivery.find(offered.id)->identity().budget_bytes,
+                                 .descriptors = 2});
+    if (auto* charge = std::get_if<QuotaCharge>(&charged)) owned.charge = std::move(*charge);
+  } catch (const std::bad_alloc&) {
+    // It waits for free.
+  }
 }
 
 std::optional<std::uint64_t> BrokerState::expire_away(std::uint64_t now,

@@ -156,16 +156,13 @@ class CheckedRoute {
   }
 
   // What the witness saw of a stream that has ended. A publisher that is killed while its message
-  // waits for room at the witness takes that along: others have it. A broker that is killed leaves
-  // it to either.
+  // goes from route to route takes that along: some have it, and others do not.
   [[nodiscard]] Progress delivered_of(std::uint64_t life) const {
     const std::uint64_t seen = state_.lives[life].delivered.load();
     if (!state_.lives[life].killed) return {seen, seen};
     const Progress told = progress_of(life);
-    const std::uint64_t least =
-        state_.brokers_die ? std::max(told.acknowledged, seen - std::min<std::uint64_t>(seen, 1))
-                           : seen;
-    return {least, std::min(told.attempted, seen + 1)};
+    return {std::max(told.acknowledged, seen - std::min<std::uint64_t>(seen, 1)),
+            std::min(told.attempted, seen + 1)};
   }
 
   [[nodiscard]] bool wanted(std::uint64_t life) const {

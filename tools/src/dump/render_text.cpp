@@ -55,7 +55,7 @@ void append_table(std::string& out, const BrokerDump& broker, const Paint& paint
   if (broker.table->grace_ns != 0 && !broker.table->entries.empty() &&
       (broker.state == BrokerState::handed_over || broker.state == BrokerState::dead)) {
     out += "  waits      for the next broker of its name, under which guests have " +
-           std::to_string(broker.table->grace_ns / 1'000'000'000) + " s to come back\n";
+           std::to_string(broker.table->grace_ns / 1'000'000'000) + " s at most to come back\n";
   }
   const bool sealed = std::any_of(broker.table->entries.begin(), broker.table->entries.end(),
                                   [](const EntryDump& entry) { return entry.sealed; });
