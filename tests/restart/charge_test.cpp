@@ -1,0 +1,64 @@
+// R32: what guests that come back are charged.
+#include <gmock/gmock.h>
+
+#include "returning.hpp"
+
+namespace fairlead::test {
+namespace {
+
+namespace control = shm::control;
+using testing::ElementsAre;
+
+// As long as a name may be: its quotas go by "<family> of uid <number>".
+const std::string kLongestName(shm::kMaximumPrincipalBytes, 'a');
+
+class FamilyReturn : public Returning {
+ protected:
+  FamilyReturn()
+      : Returning({}, "[[principal]]\nname = \"" + kLongestName.substr(0, kLongestName.size() - 1) +
+                          "*\"\nuid = \"self\"\nsubscribe = [\"*\"]\nadmission = \"all\"\n"
+                          "quota = { routes = 2 }\n") {}
+};
+
+TEST_F(FamilyReturn, R32_those_who_chose_their_own_name_come_back_and_share_one_quota_still) {
+  auto first = attach(nullptr, kLongestName);
+  const auto before = first.guest->subscribe("t");
+  broker_.restart();
+  publish("t", "1");
+  auto second = attach(&first.welcome, kLongestName);
+  ASSERT_EQ(second.welcome.resumed, 1U);
+  const auto after = resume(*second.guest, before->answer.subscription);
+  ASSERT_TRUE(after);
+  EXPECT_THAT(after->payloads(), ElementsAre("1"));
+  auto other = attach(nullptr, kLongestName.substr(0, kLongestName.size() - 1) + "b");
+  const auto second_of_two = other.guest->subscribe("t");
+  other.guest->send(other.guest->subscribe_packet("t"));
+  EXPECT_EQ(other.guest->receive().kind(), control::Kind::refused);
+}
+
+class OneRoute : public Returning {
+ protected:
+  OneRoute()
+      : Returning({},
+                  "[[principal]]\nname = \"alice\"\nuid = \"self\"\nsubscribe = [\"*\"]\n"
+                  "admission = \"all\"\nquota = { routes = 1 }\n") {}
+};
+
+TEST_F(OneRoute, R32_a_route_that_was_offered_in_vain_is_charged_as_long_as_it_waits) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  broker_.restart();
+  {
+    auto second = attach(&first.welcome);
+    ASSERT_TRUE(ask_for(*second.guest, route->answer.subscription));
+  }
+  ASSERT_TRUE(broker_.logged("hung up"));
+  auto other = attach();
+  other.guest->send(other.guest->subscribe_packet("t"));
+  EXPECT_EQ(other.guest->receive().kind(), control::Kind::refused);
+  auto third = attach(&first.welcome);
+  EXPECT_TRUE(resume(*third.guest, route->answer.subscription));
+}
+
+}  // namespace
+}  // namespace fairlead::test
