@@ -83,6 +83,7 @@ class Outbox {
   [[nodiscard]] Mapping mapping() noexcept;
   [[nodiscard]] std::uint64_t first_without_receipt();
   void copy_rest(OutboxMapping& to);
+  [[nodiscard]] std::uint64_t first_position() const;
   void keep_receipts(std::uint64_t next_first_number);
   [[nodiscard]] const ReceiptPage* earlier_page_of(std::uint64_t number) const noexcept;
   [[nodiscard]] bool read_record(std::uint64_t& position, shm::OutboxRecord& record) const;

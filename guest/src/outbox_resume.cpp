@@ -91,22 +91,30 @@ bool Outbox::read_record(std::uint64_t& position, shm::OutboxRecord& record) con
   throw Error(ErrorCode::corrupt, "the outbox was written over");
 }
 
-// Its broker stored how far it had come before the number that belongs to it, and is dead.
-std::uint64_t Outbox::first_without_receipt() {
-  std::uint64_t position = mapping_->receipt().accepted_bytes.load(std::memory_order_acquire);
+/// Of what has no receipt. Checked each time: a broker that is broken may still be writing.
+std::uint64_t Outbox::first_position() const {
+  const std::uint64_t position = mapping_->receipt().accepted_bytes.load(std::memory_order_acquire);
   if (position > tail_ || tail_ - position > ring_bytes_) {
     throw Error(ErrorCode::corrupt, "the receipts make no sense");
   }
+  return position;
+}
+
+// Its broker stored how far it had come before the number that belongs to it, and is dead.
+std::uint64_t Outbox::first_without_receipt() {
+  std::uint64_t position = first_position();
   shm::OutboxRecord record{};
   return read_record(position, record) ? record.publish_number : newest_number_ + 1;
 }
 
 // Without the fillers: all that was in a ring fits into another one of the same size.
 void Outbox::copy_rest(OutboxMapping& to) {
-  std::uint64_t position = mapping_->receipt().accepted_bytes.load(std::memory_order_acquire);
+  std::uint64_t position = first_position();
   std::uint64_t copied = 0;
   shm::OutboxRecord record{};
   while (read_record(position, record)) {
+    if (record.record_bytes > ring_bytes_ - copied)
+      throw Error(ErrorCode::corrupt, "the outbox was written over");
     std::memcpy(to.ring() + copied, mapping_->ring() + (position & (ring_bytes_ - 1)),
                 record.record_bytes);
     copied += record.record_bytes;

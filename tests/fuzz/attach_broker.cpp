@@ -98,7 +98,8 @@ class Conversation {
     const shm::PeerCredentials peer = shm::peer_credentials(ours.get());
     session_ =
         std::make_unique<Session>(world.state(), std::move(ours), peer,
-                                  by_host ? std::optional<std::string>("host") : std::nullopt);
+                                  by_host ? std::optional<std::string>("host") : std::nullopt,
+                                  [](GuestId) {});  // who speaks for another guest stays
   }
   ~Conversation() {
     session_->leave(Farewell::hang_up, "hung up");

@@ -41,7 +41,7 @@ class OneRoute : public Returning {
   OneRoute()
       : Returning({},
                   "[[principal]]\nname = \"alice\"\nuid = \"self\"\nsubscribe = [\"*\"]\n"
-                  "admission = \"all\"\nquota = { routes = 1 }\n") {}
+                  "admission = \"all\"\nquota = { routes = 1, attaches_per_minute = 9 }\n") {}
 };
 
 TEST_F(OneRoute, R32_a_route_that_was_offered_in_vain_is_charged_as_long_as_it_waits) {
@@ -58,6 +58,22 @@ TEST_F(OneRoute, R32_a_route_that_was_offered_in_vain_is_charged_as_long_as_it_w
   EXPECT_EQ(other.guest->receive().kind(), control::Kind::refused);
   auto third = attach(&first.welcome);
   EXPECT_TRUE(resume(*third.guest, route->answer.subscription));
+}
+
+TEST_F(OneRoute, R32_to_come_back_once_more_costs_the_rate_of_attaches) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  broker_.restart();
+  int came_back = 0;
+  for (; came_back < 100; ++came_back) {
+    RawGuest again(broker_.socket_path());
+    auto hello = again.hello_packet("alice");
+    std::memcpy(hello.resume_token, first.welcome.resume_token, sizeof hello.resume_token);
+    again.send(hello);
+    if (again.receive().kind() == control::Kind::refused) break;
+  }
+  EXPECT_GT(came_back, 1);
+  EXPECT_LT(came_back, 100);
 }
 
 }  // namespace

@@ -48,6 +48,28 @@ TEST_F(Grace, what_a_guest_that_is_back_does_not_ask_for_ends_as_well) {
   EXPECT_THAT(again->payloads(), ElementsAre("1"));
 }
 
+// The grace time ends while the same guest says hello: what was ordered about it finds nobody.
+TEST_F(Grace, a_guest_that_is_replaced_as_its_time_ends_does_no_harm) {
+  for (int round = 0; round < 20; ++round) {
+    auto first = attach();
+    const auto asked = first.guest->subscribe("t");
+    const auto not_asked = first.guest->subscribe("u");
+    broker_.restart();
+    auto second = attach(&first.welcome);
+    ASSERT_TRUE(resume(*second.guest, asked->answer.subscription));
+    std::vector<std::unique_ptr<RawGuest>> many;
+    for (int each = 0; each < 16; ++each)
+      many.push_back(std::make_unique<RawGuest>(broker_.socket_path()));
+    now_ += 31'000'000'000;
+    for (const auto& guest : many) {
+      auto hello = guest->hello_packet("alice");
+      std::memcpy(hello.resume_token, first.welcome.resume_token, sizeof hello.resume_token);
+      guest->send(hello);
+    }
+    for (const auto& guest : many) (void)guest->receive();
+  }
+}
+
 TEST_F(Grace, time_that_brokers_waited_is_not_given_again_by_the_next_one) {
   auto first = attach();
   const auto route = first.guest->subscribe("t");

@@ -157,6 +157,35 @@ TEST_F(Return, of_two_connections_of_a_guest_the_later_one_counts) {
   EXPECT_THAT(after->payloads(), ElementsAre("2"));
 }
 
+TEST_F(Return, R32_a_guest_that_says_hello_again_and_again_has_one_connection) {
+  auto first = attach();
+  const auto route = first.guest->subscribe("t");
+  broker_.restart();
+  std::vector<Attached> silent;
+  for (int each = 0; each < 8; ++each) {
+    silent.push_back(attach(&first.welcome));
+    EXPECT_EQ(silent.back().welcome.resumed, 1U);
+    if (each > 0) {
+      EXPECT_TRUE(silent[silent.size() - 2].guest->hung_up());
+    }
+  }
+  EXPECT_TRUE(resume(*silent.back().guest, route->answer.subscription));
+}
+
+TEST_F(Return, R32_two_offers_under_one_request_number_are_against_the_rules) {
+  auto first = attach();
+  const auto one = first.guest->subscribe("t");
+  const auto other = first.guest->subscribe("t");
+  broker_.restart();
+  auto second = attach(&first.welcome);
+  auto packet = second.guest->packet<control::ResumeRoute>(control::Kind::resume_route);
+  for (const auto* route : {&one, &other}) {
+    packet.subscription = (*route)->answer.subscription;
+    second.guest->send(packet);
+  }
+  EXPECT_TRUE(broker_.logged("used a request number twice"));
+}
+
 TEST_F(Return, a_connection_that_breaks_before_it_has_its_routes_may_come_once_more) {
   auto first = attach();
   const auto route = first.guest->subscribe("t");

@@ -197,7 +197,8 @@ void AttachServer::admit(shm::UniqueFd socket, const shm::PeerCredentials& peer,
     return turn_away(socket.get(), "too many connections wait to say hello: try again later");
   }
   const SessionId id = next_session_++;
-  auto session = std::make_unique<Session>(state_, std::move(socket), peer, std::move(pinned));
+  auto session = std::make_unique<Session>(state_, std::move(socket), peer, std::move(pinned),
+                                           [this](GuestId guest) { end_replaced(guest); });
   loop_.add(session->descriptor(), id);
   Session& made = *session;
   sessions_.emplace(id, std::move(session));
@@ -270,9 +271,7 @@ void AttachServer::remove(SessionId id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
   Session& session = *found->second;
-  // A later connection of the same guest may stand there by now.
-  const auto speaker = by_guest_.find(session.guest());
-  if (speaker != by_guest_.end() && speaker->second == id) by_guest_.erase(speaker);
+  by_guest_.erase(session.guest());
   loop_.remove(session.descriptor());
   shm::UniqueFd process = session.take_process();
   std::vector<QuotaCharge> charges;
@@ -285,6 +284,14 @@ void AttachServer::remove(SessionId id) {
     deadline_of_.erase(deadline);
   }
   sessions_.erase(found);
+}
+
+void AttachServer::end_replaced(GuestId guest) {
+  SessionId id = 0;
+  Session* session = session_of(guest, id);
+  if (session == nullptr) return;
+  session->leave(Farewell::hang_up, "was replaced by a later connection");
+  remove(id);
 }
 
 void AttachServer::close_all() {
@@ -351,6 +358,7 @@ void AttachServer::expire_away() {
   std::vector<Remains> remains;  // destroyed after the lock
   const std::lock_guard lock(state_.mutex);
   away_deadline_ = state_.expire_away(state_.clock(), remains);
+  for (Remains& each : remains) each.charges.clear();  // given back under the mutex
 }
 
 void AttachServer::carry_out(const EndOrder& order) {
@@ -360,6 +368,7 @@ void AttachServer::carry_out(const EndOrder& order) {
     std::vector<Remains> remains;  // destroyed after the lock
     const std::lock_guard lock(state_.mutex);
     state_.end_of_absent(order, remains);
+    for (Remains& each : remains) each.charges.clear();  // given back under the mutex
     return;
   }
   if (!order.subscription) {

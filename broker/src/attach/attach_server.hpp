@@ -66,6 +66,7 @@ class AttachServer {
   void retry_deferred();
   void set_deadline(SessionId id, const Session& session);
   void remove(SessionId id);
+  void end_replaced(GuestId guest);
   void close_all();
   [[nodiscard]] Session* session_of(GuestId guest, SessionId& id);
 
@@ -75,8 +76,7 @@ class AttachServer {
   Lingering lingering_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> hand_over_{false};
-  std::optional<std::uint64_t> away_deadline_ =
-      0;  // who is away from the start  // of guests of an earlier epoch
+  std::optional<std::uint64_t> away_deadline_ = 0;  // of guests of an earlier epoch; first at once
   SessionId next_session_ = kFirstSession;
   std::unordered_map<SessionId, std::unique_ptr<Session>> sessions_;
   std::unordered_map<GuestId, SessionId> by_guest_;

@@ -28,8 +28,9 @@ constexpr std::size_t kMaximumDeferred = 16;
 }  // namespace
 
 Session::Session(BrokerState& state, shm::UniqueFd socket, const shm::PeerCredentials& connector,
-                 std::optional<std::string> pinned_by_host)
+                 std::optional<std::string> pinned_by_host, EndSession end_session_of)
     : state_(state),
+      end_session_of_(std::move(end_session_of)),
       socket_(std::move(socket)),
       connector_(connector),
       connector_process_(open_connector(socket_.get(), connector.pid)),
@@ -60,7 +61,6 @@ std::optional<std::uint64_t> Session::deadline() const noexcept {
 
 void Session::on_readable() {
   costly_ = false;
-  if (superseded()) return leave(Farewell::hang_up, "was replaced by a later connection");
   for (int turn = 0; turn < kPacketsPerTurn && !over() && !costly_; ++turn) {
     const shm::ReceivedPacket packet = shm::receive_packet(descriptor(), buffer_, 0);
     switch (packet.outcome) {
@@ -80,7 +80,6 @@ void Session::on_readable() {
 
 void Session::retry() {
   costly_ = false;
-  if (superseded()) return leave(Farewell::hang_up, "was replaced by a later connection");
   while (!over() && !deferred_.empty() && !costly_) {
     const Header header = *header_of(deferred_.front());
     if (!find_room(header.kind)) return;

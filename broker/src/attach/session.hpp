@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,9 +43,12 @@ class Session {
     leaving,  // over() is true
   };
 
+  /// Ends whatever session speaks for that guest, which is not the caller.
+  using EndSession = std::function<void(GuestId)>;
+
   /// `pinned_by_host`: the embedding host made this connection for that (canonical) principal.
   Session(BrokerState& state, shm::UniqueFd socket, const shm::PeerCredentials& connector,
-          std::optional<std::string> pinned_by_host);
+          std::optional<std::string> pinned_by_host, EndSession end_session_of);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -129,11 +133,11 @@ class Session {
   [[nodiscard]] bool check_connector(std::uint64_t request);
   [[nodiscard]] bool check_hello(const shm::control::Hello& packet);
   [[nodiscard]] AttachDecision decide(std::string_view requested) const;
+  [[nodiscard]] bool take_attach_rate(std::uint64_t request, const AttachDecision& decision);
   [[nodiscard]] bool charge_attach(std::uint64_t request, const AttachDecision& decision);
-  enum class Return : std::uint8_t { none, resumes, too_late };
+  enum class Return : std::uint8_t { none, resumes, resumes_once_more, too_late };
   [[nodiscard]] Return claims_token(const shm::control::Hello& packet,
                                     const AttachDecision& decision);
-  [[nodiscard]] bool superseded();
   void enter(std::unique_ptr<Guest> guest, const ResumeToken& token);
   void welcome(std::uint64_t request, const Guest& guest, bool resumed);
 
@@ -183,6 +187,7 @@ class Session {
   [[nodiscard]] bool send_one_listed(const ListedSegment& listed);
 
   BrokerState& state_;
+  const EndSession end_session_of_;
   shm::UniqueFd socket_;
   shm::PeerCredentials connector_;
   shm::UniqueFd connector_process_;  // a pidfd, until the hello
@@ -190,9 +195,10 @@ class Session {
   bool by_host_;
   Stage stage_ = Stage::fresh;
   GuestId guest_ = 0;
-  std::uint64_t connection_ = 0;      // number of this session, in the order of acceptance
-  std::uint64_t outbox_request_ = 0;  // whose acknowledgement says that it has its outbox
-  std::string principal_;             // once known, for the log
+  std::uint64_t connection_ = 0;  // number of this session, in the order of acceptance
+  std::optional<std::uint64_t>
+      outbox_request_;     // whose acknowledgement says that it has its outbox
+  std::string principal_;  // once known, for the log
   shm::UniqueFd process_;
   QuotaCharge attach_charge_;
   std::uint64_t opened_nanoseconds_;

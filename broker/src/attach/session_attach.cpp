@@ -50,31 +50,35 @@ AttachDecision Session::decide(std::string_view requested) const {
   return decision;
 }
 
+bool Session::take_attach_rate(std::uint64_t request, const AttachDecision& decision) {
+  if (by_host_) return true;
+  const PrincipalRule& rule = *decision.rule;
+  {
+    const std::lock_guard lock(state_.mutex);
+    if (state_.attach_rates.take(decision.payer, attach_rate_of(rule), 1, state_.clock()) ==
+        RateOutcome::within)
+      return true;
+  }
+  refuse_attach(request, ErrorCode::rate_limited,
+                refusals::attach_rate(decision.payer, rule.quota.attaches_per_minute));
+  return false;
+}
+
 // R32: charged before anything is allocated for the guest.
 bool Session::charge_attach(std::uint64_t request, const AttachDecision& decision) {
-  ErrorCode code = ErrorCode::quota_exceeded;
+  if (!take_attach_rate(request, decision)) return false;
   std::string sentence;
   {
     const std::lock_guard lock(state_.mutex);
-    const PrincipalRule& rule = *decision.rule;
-    const RateOutcome rate =
-        by_host_
-            ? RateOutcome::within
-            : state_.attach_rates.take(decision.payer, attach_rate_of(rule), 1, state_.clock());
-    if (rate == RateOutcome::within) {
-      auto account = state_.quotas.account_of(decision.payer, quota_of(rule));
-      auto charged = account->charge({.guests = 1, .descriptors = 1});
-      if (auto* charge = std::get_if<QuotaCharge>(&charged)) {
-        attach_charge_ = std::move(*charge);
-        return true;
-      }
-      sentence = refusals::quota(std::get<QuotaRefusal>(charged));
-    } else {
-      code = ErrorCode::rate_limited;
-      sentence = refusals::attach_rate(decision.payer, rule.quota.attaches_per_minute);
+    auto account = state_.quotas.account_of(decision.payer, quota_of(*decision.rule));
+    auto charged = account->charge({.guests = 1, .descriptors = 1});
+    if (auto* charge = std::get_if<QuotaCharge>(&charged)) {
+      attach_charge_ = std::move(*charge);
+      return true;
     }
+    sentence = refusals::quota(std::get<QuotaRefusal>(charged));
   }
-  refuse_attach(request, code, sentence);
+  refuse_attach(request, ErrorCode::quota_exceeded, sentence);
   return false;
 }
 
@@ -141,7 +145,9 @@ void Session::on_hello(const control::Hello& packet,
   const Return back = claims_token(packet, decision);
   if (back == Return::too_late)
     return leave(Farewell::hang_up, "was replaced by a later connection of its guest");
-  const bool resumed = back == Return::resumes;
+  const bool resumed = back == Return::resumes || back == Return::resumes_once_more;
+  if (back == Return::resumes_once_more && !take_attach_rate(packet.header.request, decision))
+    return;
   if (!resumed && stage_ != Stage::minted && !charge_attach(packet.header.request, decision))
     return;
 
@@ -187,28 +193,24 @@ void Session::on_hello(const control::Hello& packet,
 }
 
 // Of two connections of one guest the later one counts: the earlier one was given up, and what it
-// said may be read late.
+// said may be read late. It is ended before, as any other: with what its process may still map.
 Session::Return Session::claims_token(const control::Hello& packet,
                                       const AttachDecision& decision) {
   ResumeToken token{};
   std::copy(std::begin(packet.resume_token), std::end(packet.resume_token), token.begin());
-  std::vector<Remains> remains;  // destroyed after the lock
+  GuestId replaced = 0;
+  {
+    const std::lock_guard lock(state_.mutex);
+    const Guest* guest = state_.find_by_token(token);
+    if (guest == nullptr || guest->principal != decision.principal) return Return::none;
+    if (guest->connection > connection_) return Return::too_late;
+    if (!guest->away) replaced = guest->id;
+  }
+  if (replaced != 0) end_session_of_(replaced);
   const std::lock_guard lock(state_.mutex);
   Guest* guest = state_.find_by_token(token);
-  if (guest == nullptr || guest->principal != decision.principal) return Return::none;
-  if (guest->connection > connection_) return Return::too_late;
-  if (guest->away || state_.send_away(*guest, remains)) return Return::resumes;
-  remains.push_back(state_.remove_guest(guest->id, false));
-  return Return::none;
-}
-
-bool Session::superseded() {
-  if (guest_ == 0) return false;
-  const std::lock_guard lock(state_.mutex);
-  const Guest* guest = state_.find_guest(guest_);
-  if (guest != nullptr && guest->connection == connection_) return false;
-  guest_ = 0;
-  return true;
+  if (guest == nullptr || !guest->away) return Return::none;
+  return std::exchange(guest->returned, true) ? Return::resumes_once_more : Return::resumes;
 }
 
 // As a new guest; or as the one with that token, who keeps its routes, gates and charges.

@@ -81,6 +81,7 @@ bool Session::plan_offer(const control::ResumeRoute& packet, OfferedRoute& offer
 
 void Session::on_resume_route(const control::ResumeRoute& packet) {
   costly_ = true;
+  if (offers_.contains(packet.header.request)) return violate("used a request number twice");
   OfferedRoute offered;
   if (!plan_offer(packet, offered)) return;
   try {

@@ -209,7 +209,8 @@ void Session::end_route(std::uint64_t subscription, shm::RouteState state, shm::
   Remains remains;  // destroyed after the lock
   {
     const std::lock_guard lock(state_.mutex);
-    const auto id = state_.find_route(*state_.find_guest(guest_), subscription);
+    const Guest* guest = state_.find_guest(guest_);
+    const auto id = guest != nullptr ? state_.find_route(*guest, subscription) : std::nullopt;
     if (!id) return;
     identity = state_.delivery.find(*id)->identity();
     if (state == shm::RouteState::poisoned) ++state_.counters.poisoned_routes;

@@ -58,19 +58,25 @@ PushOutcome Route::refuse(Refusal reason, std::optional<Lane> lane,
 
 // Ends the life of an empty lane. What it lost since its last delivered message can no longer be
 // told by a message of its own (R29).
-void Route::give_back(Lane lane) {
+// False if it has to stay for now (R34).
+bool Route::give_back(Lane lane) {
   if (in_flight_ != nullptr && in_flight_->contains(writer_.newest_push(lane))) {
-    postponed_.push_back(lane);  // R34
-    return;
+    if (is_postponed_.size() <= lane) is_postponed_.resize(lane + std::size_t{1});
+    if (!is_postponed_[lane]) postponed_.push_back(lane);
+    is_postponed_[lane] = true;
+    return false;
   }
   lanes_.erase(writer_.principal(lane));
   const LossReason reason = lane < loss_reasons_.size() ? loss_reasons_[lane] : LossReason::none;
   writer_.close_lane(lane, reason);
   if (eviction_) eviction_->changed(lane);
+  return true;
 }
 
 void Route::give_back_postponed(std::optional<Lane> keep) {
-  for (const Lane lane : std::exchange(postponed_, {})) {
+  const std::vector<Lane> lanes = std::exchange(postponed_, {});
+  for (const Lane lane : lanes) is_postponed_[lane] = false;
+  for (const Lane lane : lanes) {
     if (writer_.in_use(lane) && writer_.depth(lane) == 0 && lane != keep) give_back(lane);
   }
 }
@@ -81,11 +87,8 @@ bool Route::look(Lane lane, std::optional<Lane> keep) {
   const RouteWriter::Observation seen = writer_.observe(lane);
   if (seen.poisoned) return false;
   if (seen.messages > 0 && eviction_) eviction_->changed(lane);
-  if (writer_.depth(lane) == 0 && lane != keep) {
-    give_back(lane);
-    return true;
-  }
-  return seen.messages > 0;
+  const bool freed = writer_.depth(lane) == 0 && lane != keep && give_back(lane);
+  return freed || seen.messages > 0;
 }
 
 // Goes through what the guest reported since the last time until `enough()`, or there is no more,

@@ -125,7 +125,7 @@ class Route {
   bool absorb_reports(std::optional<shm::Lane> keep, Enough&& enough);
   bool look(shm::Lane lane, std::optional<shm::Lane> keep);
   void abandon_if_empty(std::optional<shm::Lane> lane) noexcept;
-  void give_back(shm::Lane lane);
+  bool give_back(shm::Lane lane);
   void give_back_postponed(std::optional<shm::Lane> keep);
   void signal_end() noexcept;
   [[nodiscard]] std::optional<shm::Lane> find(std::string_view principal) const noexcept;
@@ -146,6 +146,7 @@ class Route {
   std::unordered_map<std::string, shm::Lane, NameHash, std::equal_to<>> lanes_;
   std::vector<shm::LossReason> loss_reasons_;  // by lane: of its newest eviction
   std::vector<shm::Lane> postponed_;           // empty, with a message in flight
+  std::vector<bool> is_postponed_;             // by lane: it is among those
   const InFlight* in_flight_ = nullptr;
   KnownPushes known_;
   int wake_descriptor_;

@@ -70,6 +70,8 @@ struct Guest {
   // that it had; 0 = nothing waits for it.
   std::uint64_t grace_until_nanoseconds = 0;
   bool away = false;             // and has no connection
+  bool returned = false;         // once, in this life of the broker: the next time costs its rate
+  bool sent_again = false;       // what it had published before, free of its rate
   bool outbox_settled = true;    // it has the outbox that the table's line is about
   std::uint64_t connection = 0;  // the session that speaks for it: greater = accepted later
   bool by_host = false;          // the embedding host vouched for it, not the policy

@@ -35,7 +35,9 @@ Refusal BrokerState::check(const OutboxOwner& owner, std::string_view topic,
                            std::uint64_t payload_bytes, std::uint64_t now, bool again) noexcept {
   Guest* guest = find_guest(owner.guest);
   if (guest == nullptr) return Refusal::not_permitted;
-  const Refusal refusal = judge(*guest, topic, payload_bytes, now, again);
+  const bool free = again && !guest->sent_again;  // its rate was paid to the last broker
+  const Refusal refusal = judge(*guest, topic, payload_bytes, now, free);
+  guest->sent_again = guest->sent_again || (free && refusal == Refusal::none);
   if (refusal != Refusal::none) tell_once(*guest, refusal, topic, payload_bytes);
   return refusal;
 }

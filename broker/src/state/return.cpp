@@ -183,6 +183,9 @@ bool BrokerState::send_away(Guest& guest, std::vector<Remains>& remains) {
   }
   remains.emplace_back();
   remains.back().outbox = outboxes.remove(guest.id);
+  // Its process may map them as long as it lives, which whoever ends the connection knows.
+  for (EndedRoute& ended : std::exchange(guest.ended, {}))
+    leave_ended(std::move(ended), false, remains.back());
   guest.outbox_charge.release();
   guest.away = true;
   guest.connection = 0;
