@@ -40,7 +40,9 @@ Error refusal_of(const control::Refused& refused) {
   constexpr auto kLast = static_cast<std::uint32_t>(ErrorCode::system);
   const auto code =
       refused.code <= kLast ? static_cast<ErrorCode>(refused.code) : ErrorCode::denied;
-  const std::string_view sentence = refused.sentence.view();
+  // Error::what() ends at the first NUL, and so does what the broker said.
+  const std::string_view said = refused.sentence.view();
+  const std::string_view sentence = said.substr(0, said.find('\0'));
   return {code,
           std::string(sentence.empty() ? "the broker refuses it without a reason" : sentence)};
 }

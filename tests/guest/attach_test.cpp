@@ -83,12 +83,14 @@ TEST(Attach, passes_the_brokers_refusal_on_word_by_word) {
 }
 
 TEST(Attach, a_refusal_without_a_word_is_an_error_with_one) {
-  FakeBroker broker;
-  broker.on(Kind::hello, [](FakeSession& session, const Header& header, Packet) {
-    session.refuse(header.request, ErrorCode::denied, "");
-  });
-  EXPECT_EQ(expect_error(ErrorCode::denied, [&] { attach_to(broker); }),
-            "the broker refuses it without a reason");
+  for (const std::string_view nothing : {std::string_view(), std::string_view("\0no", 3)}) {
+    FakeBroker broker;
+    broker.on(Kind::hello, [&](FakeSession& session, const Header& header, Packet) {
+      session.refuse(header.request, ErrorCode::denied, nothing);
+    });
+    EXPECT_EQ(expect_error(ErrorCode::denied, [&] { attach_to(broker); }),
+              "the broker refuses it without a reason");
+  }
 }
 
 TEST(Attach, a_refusal_code_of_a_newer_broker_is_denied) {
