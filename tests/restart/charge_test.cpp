@@ -76,5 +76,34 @@ TEST_F(OneRoute, R32_to_come_back_once_more_costs_the_rate_of_attaches) {
   EXPECT_LT(came_back, 100);
 }
 
+class SlowPublisher : public Returning {
+ protected:
+  SlowPublisher()
+      : Returning({},
+                  "[[principal]]\nname = \"alice\"\nuid = \"self\"\npublish = [\"*\"]\n"
+                  "publish_rate_bytes_per_second = 1\npublish_burst_bytes = 1000\n") {}
+};
+
+TEST_F(SlowPublisher, R31_what_is_sent_again_is_free_once) {
+  auto first = attach();
+  const auto outbox = first.guest->open_outbox();
+  broker_.restart();
+  int accepted = 0;
+  for (int each = 0; each < 3; ++each) {
+    auto again = attach(&first.welcome);
+    auto packet = again.guest->packet<control::ResumeOutbox>(control::Kind::resume_outbox);
+    packet.outbox = outbox->answer.outbox;
+    packet.ring_bytes = outbox->answer.ring_bytes;
+    packet.first_number = 1;
+    again.guest->send(packet);
+    Reply reply = again.guest->receive();
+    ASSERT_EQ(reply.kind(), control::Kind::outbox_opened);
+    RawOutbox ring(reply.as<control::OutboxOpened>(), std::move(reply.descriptors));
+    const shm::Receipt& receipt = again.guest->publish(ring, "t", std::string(900, 'x'));
+    accepted += receipt.first_refusal.load() == shm::Refusal::none ? 1 : 0;
+  }
+  EXPECT_EQ(accepted, 2) << "one that may have been paid before, and one within the burst";
+}
+
 }  // namespace
 }  // namespace fairlead::test

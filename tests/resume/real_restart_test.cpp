@@ -82,10 +82,13 @@ TEST_P(RealRestart, R34_streams_are_byte_exact_through_kills) {
   Guest reader = attach();
   Subscription one = reader.subscribe("s.*", options());
   Subscription other = reader.subscribe("s.*", options(true));
+  std::vector<Guest> guests;  // before the first kill: an attach is not tried again
+  for (int stream = 0; stream < kStreams; ++stream)
+    guests.push_back(attach("alice" + std::to_string(stream)));
   std::vector<std::thread> threads;
   for (int stream = 0; stream < kStreams; ++stream) {
     threads.emplace_back([&, stream] {
-      Guest guest = attach("alice" + std::to_string(stream));
+      Guest& guest = guests[static_cast<std::size_t>(stream)];
       Publisher publisher = guest.publisher({.ring_bytes = 64 * 1024});
       const std::string name = "s" + std::to_string(stream);
       for (int i = 0; i < kMessages; ++i) {
