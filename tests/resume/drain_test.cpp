@@ -210,15 +210,15 @@ TEST_F(ResumedRoute, old_mappings_are_given_back) {
       found += line.find("fake-cursors") != std::string::npos;
     return found;
   };
-  lives_.restart();
-  ASSERT_EQ(route_.wait(milliseconds(20)), WaitOutcome::timeout);
   const std::size_t before = maps();
-  for (int life = 0; life < 5; ++life) {
+  // The fake brokers keep theirs, one more with each life; how long a guest takes is not the point.
+  for (std::size_t life = 1; life <= 6; ++life) {
     lives_.restart();
-    ASSERT_EQ(route_.wait(milliseconds(20)), WaitOutcome::timeout);
+    guest_.open_gate();
+    for (int look = 0; look < 500 && maps() != before + life; ++look)
+      ASSERT_EQ(route_.wait(milliseconds(20)), WaitOutcome::timeout);
+    EXPECT_EQ(maps(), before + life) << life;
   }
-  // The fake brokers keep theirs.
-  EXPECT_EQ(maps(), before + 5);
 }
 
 TEST_F(ResumedRoute, R34_worker_processes_drain_what_the_dead_broker_left) {
