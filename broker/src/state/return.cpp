@@ -113,7 +113,7 @@ std::optional<std::uint64_t> BrokerState::expire_away(std::uint64_t now,
       // The next broker gives them what is left of their time.
       noted = true;
       table.set_waited(now - adopted_at_nanoseconds);
-      next = now + kNoteEvery;
+      next = std::min(next.value_or(UINT64_MAX), now + kNoteEvery);
     }
     if (until <= now) {
       over.push_back(id);
